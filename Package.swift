@@ -1,0 +1,161 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with; `make build` adds `--explicit-target-dependency-import-check error`.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The programs that start in a millisecond and need nothing installed where they run.
+let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+
+let package = Package(
+    name: "skiff",
+    products: [
+        .executable(name: "skiff", targets: ["skiff"]),
+        .executable(name: "skiffd", targets: ["skiffd"]),
+        .executable(name: "skiff-shim", targets: ["skiff-shim"]),
+        .executable(name: "skiff-runtime", targets: ["skiff-runtime"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // MARK: Kernel: Linux as Swift sees it
+
+        // The kernel and libc headers Swift cannot import by itself, and the wrappers glibc lacks.
+        .target(name: "CLinux", path: "Sources/Kernel/CLinux", linkerSettings: [.linkedLibrary("seccomp")]),
+        .systemLibrary(name: "CZlib", path: "Sources/Kernel/CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", path: "Sources/Kernel/CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CNFTables", path: "Sources/Kernel/CNFTables", providers: [.apt(["libnftables-dev"])]),
+        // Every system call, with owned descriptors and errors that name the call.
+        .target(name: "Linux", dependencies: ["CLinux", system], path: "Sources/Kernel/Linux", swiftSettings: strict),
+
+        // MARK: Formats: documents and messages, no I/O of their own
+
+        // The one error above the kernel layer: kind, message, cause.
+        .target(name: "Failures", path: "Sources/Formats/Failures", swiftSettings: strict),
+        // A parser to a tree, a writer, and Codable over the tree.
+        .target(name: "JSON", path: "Sources/Formats/JSON", swiftSettings: strict),
+        // The documents of the OCI image and runtime specifications.
+        .target(name: "OCI", dependencies: ["Failures", "JSON"], path: "Sources/Formats/OCI", swiftSettings: strict),
+        // Tar streams and their compression, and a layer's whiteouts.
+        .target(
+            name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Linux", "OCI"], path: "Sources/Formats/Archive",
+            swiftSettings: strict),
+        // What daemon and shim say to each other.
+        .target(
+            name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"], path: "Sources/Formats/ShimProtocol",
+            swiftSettings: strict),
+        // The Docker Engine API's wire types, and a client for them.
+        .target(
+            name: "DockerAPI", dependencies: ["JSON", "OCI", nioCore, nioPosix, nioHTTP1],
+            path: "Sources/Formats/DockerAPI", swiftSettings: strict),
+
+        // MARK: Runtime: one container
+
+        // Makes, enters and ends one container.
+        .target(
+            name: "ContainerRuntime", dependencies: ["CLinux", "JSON", "Linux", "OCI"],
+            path: "Sources/Runtime/ContainerRuntime", swiftSettings: strict),
+        // The OCI runtime command line.
+        .executableTarget(
+            name: "skiff-runtime", dependencies: ["ContainerRuntime", "JSON", "Linux", "OCI"],
+            path: "Sources/Runtime/skiff-runtime", swiftSettings: strict, linkerSettings: fullyStatic),
+        // The supervisor that stays with a container when the daemon goes.
+        .executableTarget(
+            name: "skiff-shim", dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "ShimProtocol"],
+            path: "Sources/Runtime/skiff-shim", swiftSettings: strict, linkerSettings: fullyStatic),
+
+        // MARK: Daemon: many containers
+
+        // Blobs, snapshots and the one database.
+        .target(
+            name: "Storage",
+            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            path: "Sources/Daemon/Storage", swiftSettings: strict),
+        // Images, and how they come and go: registries and archives.
+        .target(
+            name: "Images",
+            dependencies: [
+                "Archive", "CLinux", "Failures", "JSON", "Linux", "OCI", "Storage", crypto, logging, nioCore, nioPosix, nioHTTP1,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            path: "Sources/Daemon/Images", swiftSettings: strict),
+        // Bridges, endpoints, published ports, names.
+        .target(
+            name: "Networking",
+            dependencies: ["CLinux", "CNFTables", "Failures", "JSON", "Linux", "Storage", logging, nioCore, nioPosix],
+            path: "Sources/Daemon/Networking", swiftSettings: strict),
+        // Shims started, spoken to and found again.
+        .target(
+            name: "Execution",
+            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioCore, nioPosix],
+            path: "Sources/Daemon/Execution", swiftSettings: strict),
+        // What Docker calls a container, an exec, a volume, an event.
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging, nioCore, nioPosix,
+            ],
+            path: "Sources/Daemon/Engine", swiftSettings: strict),
+        // Dockerfiles to images: text, instructions, graph, solver.
+        .target(
+            name: "Builder",
+            dependencies: [
+                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", crypto, logging, nioCore,
+                nioPosix,
+            ],
+            path: "Sources/Daemon/Builder", swiftSettings: strict),
+        // The Docker Engine API.
+        .target(
+            name: "APIServer",
+            dependencies: [
+                "Builder", "DockerAPI", "Engine", "Failures", "Images", "JSON", "Networking", "OCI", logging, nioCore, nioPosix, nioHTTP1,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Daemon/APIServer", swiftSettings: strict),
+        // The composition root.
+        .executableTarget(
+            name: "skiffd",
+            dependencies: [
+                "APIServer", "Builder", "Engine", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging,
+                nioCore, nioPosix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Daemon/skiffd", swiftSettings: strict),
+
+        // MARK: Tools: what people type
+
+        .executableTarget(
+            name: "skiff", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix, nioHTTP1],
+            path: "Sources/Tools/skiff", swiftSettings: strict, linkerSettings: fullyStatic),
+    ],
+    swiftLanguageModes: [.v6]
+)

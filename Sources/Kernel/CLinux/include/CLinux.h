@@ -1,0 +1,146 @@
+// The Linux and libc interfaces that Swift's Glibc module does not show, and the few wrappers glibc lacks.
+// One-liners only: nothing here decides anything.
+#pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/magic.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
+#include <linux/netlink.h>
+#include <linux/openat2.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <linux/veth.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+// System calls without a glibc wrapper, or whose wrapper is variadic. Each returns -1 and sets errno on failure.
+
+static inline long skiff_clone3(struct clone_args *args, size_t size) { return syscall(SYS_clone3, args, size); }
+
+static inline int skiff_openat2(int directory, const char *path, const struct open_how *how) {
+  return (int)syscall(SYS_openat2, directory, path, how, sizeof(struct open_how));
+}
+
+static inline int skiff_pivot_root(const char *new_root, const char *put_old) {
+  return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static inline int skiff_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+  return prctl(option, a, b, c, d);
+}
+
+static inline int skiff_capset(struct __user_cap_header_struct *header, const struct __user_cap_data_struct *data) {
+  return (int)syscall(SYS_capset, header, data);
+}
+
+static inline int skiff_capget(struct __user_cap_header_struct *header, struct __user_cap_data_struct *data) {
+  return (int)syscall(SYS_capget, header, data);
+}
+
+static inline long skiff_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+  return syscall(SYS_keyctl, operation, a, b, c, d);
+}
+
+static inline int skiff_seccomp(unsigned int operation, unsigned int flags, void *args) {
+  return (int)syscall(SYS_seccomp, operation, flags, args);
+}
+
+static inline int skiff_pidfd_open(pid_t pid, unsigned int flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
+
+static inline int skiff_pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int flags) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, info, flags);
+}
+
+static inline int skiff_ioctl(int descriptor, unsigned long request, void *argument) {
+  return ioctl(descriptor, request, argument);
+}
+
+static inline int skiff_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+static inline int skiff_openat(int directory, const char *path, int flags, mode_t mode) {
+  return openat(directory, path, flags, mode);
+}
+static inline int skiff_fcntl(int descriptor, int command, long argument) { return fcntl(descriptor, command, argument); }
+
+static inline long skiff_getdents64(int directory, void *buffer, size_t size) {
+  return syscall(SYS_getdents64, directory, buffer, size);
+}
+
+static inline int skiff_fsconfig(int fs, unsigned int command, const char *key, const void *value, int aux) {
+  return fsconfig(fs, command, key, value, aux);
+}
+
+static inline long skiff_ioprio_set(int which, int who, int value) { return syscall(SYS_ioprio_set, which, who, value); }
+
+static inline dev_t skiff_makedev(unsigned int major, unsigned int minor) { return makedev(major, minor); }
+static inline unsigned int skiff_major(dev_t device) { return major(device); }
+static inline unsigned int skiff_minor(dev_t device) { return minor(device); }
+
+static inline int skiff_errno(void) { return errno; }
+
+// CMSG macros.
+
+static inline size_t skiff_cmsg_space(size_t length) { return CMSG_SPACE(length); }
+static inline size_t skiff_cmsg_len(size_t length) { return CMSG_LEN(length); }
+static inline void *skiff_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(header); }
+static inline struct cmsghdr *skiff_cmsg_first(struct msghdr *message) { return CMSG_FIRSTHDR(message); }
+static inline struct cmsghdr *skiff_cmsg_next(struct msghdr *message, struct cmsghdr *header) {
+  return CMSG_NXTHDR(message, header);
+}
+
+// Constants whose macro Swift cannot import.
+
+static const int skiff_AT_FDCWD = AT_FDCWD;
+static const uint32_t skiff_seccomp_act_errno_base = 0x00050000U;

@@ -1,0 +1,198 @@
+public import CLinux
+
+/// Where a relative path starts: the working directory or an open directory.
+public enum Directory {
+    /// The process's working directory, `AT_FDCWD`.
+    public static let working: Int32 = skiff_AT_FDCWD
+}
+
+/// How far a look-up below an open directory may go; see `openat2(2)`.
+public struct Resolution: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    private init(_ flag: Int32) { rawValue = UInt64(flag) }
+
+    /// The directory is `/`: absolute links and `..` stay inside. C: `RESOLVE_IN_ROOT`.
+    public static let inRoot = Resolution(RESOLVE_IN_ROOT)
+    /// Anything that would leave the directory fails with `EXDEV`. C: `RESOLVE_BENEATH`.
+    public static let beneath = Resolution(RESOLVE_BENEATH)
+    /// Links of procfs that jump elsewhere fail with `ELOOP`. C: `RESOLVE_NO_MAGICLINKS`.
+    public static let noMagicLinks = Resolution(RESOLVE_NO_MAGICLINKS)
+    /// Any symbolic link fails with `ELOOP`. C: `RESOLVE_NO_SYMLINKS`.
+    public static let noSymlinks = Resolution(RESOLVE_NO_SYMLINKS)
+    /// Crossing a mount fails with `EXDEV`. C: `RESOLVE_NO_XDEV`.
+    public static let noMountCrossing = Resolution(RESOLVE_NO_XDEV)
+
+    /// What every look-up in a tree that somebody else filled uses.
+    public static let container: Resolution = [.inRoot, .noMagicLinks]
+}
+
+/// Opens a path of ours. Never for a path inside a container's tree: see `open(in:_:flags:mode:resolve:)`. C function: `openat`.
+public func open(
+    _ path: String, _ flags: Int32, mode: mode_t = 0, at directory: Int32 = Directory.working
+) throws(SystemError) -> OwnedDescriptor {
+    OwnedDescriptor(owning: try check("open", path) { skiff_openat(directory, path, flags | O_CLOEXEC, mode) })
+}
+
+/// Opens a path below `root` without ever leaving it, whatever links the tree holds. C function: `openat2`.
+public func open(
+    in root: Int32, _ path: String, _ flags: Int32, mode: mode_t = 0, resolve: Resolution = .container
+) throws(SystemError) -> OwnedDescriptor {
+    var how = open_how()
+    how.flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC))
+    how.mode = UInt64(mode)
+    how.resolve = resolve.rawValue
+    while true {
+        let raw = skiff_openat2(root, path, &how)
+        if raw >= 0 { return OwnedDescriptor(owning: raw) }
+        let number = skiff_errno()
+        // EAGAIN: a rename raced with the look-up and the kernel could not prove that it stayed inside.
+        if number == EINTR || number == EAGAIN { continue }
+        throw SystemError("openat2", errno: number, subject: path)
+    }
+}
+
+/// Reads at most `buffer.count` bytes; 0 is the end. C function: `read`.
+public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    try check("read") { CLinux.read(descriptor, buffer.baseAddress, buffer.count) }
+}
+
+/// Writes at most `buffer.count` bytes and says how many went. C function: `write`.
+public func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+    try check("write") { CLinux.write(descriptor, buffer.baseAddress, buffer.count) }
+}
+
+/// Writes all of `buffer`, however many calls that takes.
+public func writeAll(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) throws(SystemError) {
+    var rest = buffer
+    while !rest.isEmpty {
+        let count = try write(descriptor, from: rest)
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+}
+
+/// Writes all of `bytes`.
+public func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(SystemError) {
+    var at = 0
+    while at < bytes.count {
+        at += try check("write") { bytes.withUnsafeBytes { CLinux.write(descriptor, $0.baseAddress! + at, bytes.count - at) } }
+    }
+}
+
+/// Writes all of `text` in UTF-8.
+public func writeAll(_ descriptor: Int32, _ text: String) throws(SystemError) { try writeAll(descriptor, Array(text.utf8)) }
+
+/// Everything that is left in the descriptor, refused when it is more than `limit` bytes (`EFBIG`).
+public func readAll(_ descriptor: Int32, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: 16384)
+    while true {
+        let count = try check("read") { block.withUnsafeMutableBytes { CLinux.read(descriptor, $0.baseAddress, $0.count) } }
+        if count == 0 { return bytes }
+        if bytes.count + count > limit { throw SystemError("read", errno: EFBIG) }
+        bytes.append(contentsOf: block[..<count])
+    }
+}
+
+/// A whole file of ours (or of procfs).
+public func readFile(_ path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
+    let file = try open(path, O_RDONLY)
+    do { return try readAll(file.raw, limit: limit) } catch { throw error.about(path) }
+}
+
+/// A whole file as text; bytes that are not UTF-8 are repaired.
+public func readText(_ path: String, limit: Int = 16 << 20) throws(SystemError) -> String {
+    String(decoding: try readFile(path, limit: limit), as: UTF8.self)
+}
+
+/// Writes a file in one go, over what was there.
+public func writeFile(
+    _ path: String, _ bytes: [UInt8], mode: mode_t = 0o644, at directory: Int32 = Directory.working
+) throws(SystemError) {
+    let file = try open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode, at: directory)
+    do { try writeAll(file.raw, bytes) } catch { throw error.about(path) }
+}
+
+/// Writes text into a control file of procfs or cgroupfs: one `write`, no creation.
+public func writeControl(_ path: String, _ text: String, at directory: Int32 = Directory.working) throws(SystemError) {
+    let file = try open(path, O_WRONLY, at: directory)
+    let bytes = Array(text.utf8)
+    try check("write", path) { bytes.withUnsafeBytes { CLinux.write(file.raw, $0.baseAddress, $0.count) } }
+}
+
+/// Writes a file so that a reader, or a crash, sees the old or the new text and nothing between: a sibling, then `rename`.
+public func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws(SystemError) {
+    let fresh = path + ".new"
+    try writeFile(fresh, bytes, mode: mode)
+    try rename(fresh, to: path)
+}
+
+/// C function: `mkdirat`.
+public func makeDirectory(_ path: String, mode: mode_t = 0o755, at directory: Int32 = Directory.working) throws(SystemError) {
+    try check("mkdir", path) { mkdirat(directory, path, mode) }
+}
+
+/// Makes a directory of ours and those above it; fine when it is there already.
+public func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemError) {
+    do { try makeDirectory(path, mode: mode) } catch {
+        if error.errno == EEXIST { return }
+        guard error.errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw error }
+        try makeDirectories(String(path[..<slash]), mode: mode)
+        do { try makeDirectory(path, mode: mode) } catch where error.errno == EEXIST {}
+    }
+}
+
+/// C function: `renameat`.
+public func rename(
+    _ old: String, at oldDirectory: Int32 = Directory.working, to new: String, at newDirectory: Int32 = Directory.working
+) throws(SystemError) {
+    try check("rename", "\(old) to \(new)") { renameat(oldDirectory, old, newDirectory, new) }
+}
+
+/// C function: `unlinkat`; with `directory` it removes an empty directory.
+public func unlink(_ path: String, directory: Bool = false, at parent: Int32 = Directory.working) throws(SystemError) {
+    try check(directory ? "rmdir" : "unlink", path) { unlinkat(parent, path, directory ? AT_REMOVEDIR : 0) }
+}
+
+/// Whether something is at the path, links not followed.
+public func exists(_ path: String, at directory: Int32 = Directory.working) -> Bool {
+    var status = stat()
+    return fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0
+}
+
+/// What is at a path; links are followed only when asked. C function: `fstatat`.
+public func status(_ path: String, at directory: Int32 = Directory.working, follow: Bool = false) throws(SystemError) -> stat {
+    var status = stat()
+    try check("stat", path) { fstatat(directory, path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) }
+    return status
+}
+
+/// What an open file is. C function: `fstat`.
+public func status(of descriptor: Int32) throws(SystemError) -> stat {
+    var status = stat()
+    try check("fstat", "\(descriptor)") { fstat(descriptor, &status) }
+    return status
+}
+
+extension stat {
+    /// The kind of file, as `S_IFDIR` and its like.
+    public var kind: mode_t { st_mode & mode_t(S_IFMT) }
+    public var isDirectory: Bool { kind == mode_t(S_IFDIR) }
+    public var isRegular: Bool { kind == mode_t(S_IFREG) }
+    public var isSymlink: Bool { kind == mode_t(S_IFLNK) }
+    public var isCharacterDevice: Bool { kind == mode_t(S_IFCHR) }
+    /// The permission bits with set-id and sticky.
+    public var permissions: mode_t { st_mode & 0o7777 }
+}
+
+/// Where a symbolic link points. C function: `readlinkat`.
+public func readLink(_ path: String, at directory: Int32 = Directory.working) throws(SystemError) -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    let count = try check("readlink", path) { readlinkat(directory, path, &buffer, Int(PATH_MAX)) }
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// C function: `symlinkat`.
+public func makeSymlink(_ path: String, to target: String, at directory: Int32 = Directory.working) throws(SystemError) {
+    try check("symlink", path) { symlinkat(target, directory, path) }
+}

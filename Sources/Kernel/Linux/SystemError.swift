@@ -1,0 +1,68 @@
+internal import CLinux
+
+/// A system call that failed: which one, on what, and the kernel's reason.
+///
+/// The number is read in the wrapper that made the call, in the same expression, because anything that allocates
+/// may overwrite `errno`.
+public struct SystemError: Error, Hashable, Sendable {
+    /// The system call or libc function, as its manual page is named.
+    public let call: String
+    /// The kernel's reason, `ENOENT` and the like.
+    public let errno: Int32
+    /// The path, name or number the call was about, if it tells the reader something.
+    public let subject: String?
+
+    public init(_ call: StaticString, errno: Int32, subject: String? = nil) {
+        self.call = call.description
+        self.errno = errno
+        self.subject = subject
+    }
+
+    /// The same failure with a subject that says more than the wrapper could know.
+    public func about(_ subject: String) -> SystemError {
+        SystemError(copying: self, subject: subject)
+    }
+
+    private init(copying other: SystemError, subject: String) {
+        self.call = other.call
+        self.errno = other.errno
+        self.subject = subject
+    }
+
+    /// The C library's words for the number, in lower case: "no such file or directory".
+    public var reason: String {
+        guard let text = strerrordesc_np(errno) else { return "error \(errno)" }
+        return String(cString: text).lowercasedFirst
+    }
+}
+
+extension SystemError: CustomStringConvertible {
+    public var description: String {
+        guard let subject else { return "\(call): \(reason)" }
+        return "\(call) \(subject): \(reason)"
+    }
+}
+
+extension String {
+    fileprivate var lowercasedFirst: String {
+        guard let first, first.isASCII, dropFirst().first?.isUppercase != true else { return self }
+        return first.lowercased() + dropFirst()
+    }
+}
+
+/// Runs a call again while a signal interrupts it, and turns -1 into an error that names the call.
+///
+/// - Parameter body: returns what the C function returned; negative means failure with `errno` set.
+@discardableResult
+@inline(__always)
+public func check<Value: FixedWidthInteger & SignedInteger>(
+    _ call: StaticString, _ subject: @autoclosure () -> String? = nil, _ body: () -> Value
+) throws(SystemError) -> Value {
+    while true {
+        let value = body()
+        if value >= 0 { return value }
+        let number = skiff_errno()
+        if number == EINTR { continue }
+        throw SystemError(call, errno: number, subject: subject())
+    }
+}
