@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "OCI", dependencies: ["Failures", "JSON"], path: "Sources/Formats/OCI", swiftSettings: strict),
         // Tar streams and their compression, and a layer's whiteouts.
         .target(
-            name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Linux", "OCI"], path: "Sources/Formats/Archive",
+            name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Failures", "Linux"], path: "Sources/Formats/Archive",
             swiftSettings: strict),
         // What daemon and shim say to each other.
         .target(
