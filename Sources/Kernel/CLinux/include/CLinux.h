@@ -144,3 +144,14 @@ static inline struct cmsghdr *skiff_cmsg_next(struct msghdr *message, struct cms
 
 static const int skiff_AT_FDCWD = AT_FDCWD;
 static const uint32_t skiff_seccomp_act_errno_base = 0x00050000U;
+
+// Members that are macros, and requests whose macro Swift cannot import.
+
+static inline pid_t skiff_siginfo_pid(const siginfo_t *information) { return information->si_pid; }
+static inline int skiff_siginfo_status(const siginfo_t *information) { return information->si_status; }
+static inline int skiff_ioctl_number(int descriptor, unsigned long request, long argument) {
+  return ioctl(descriptor, request, argument);
+}
+static const unsigned long skiff_TIOCSPTLCK = TIOCSPTLCK;
+static const unsigned long skiff_TIOCGPTPEER = TIOCGPTPEER;
+static inline void skiff_ignore_signal(int number) { signal(number, SIG_IGN); }
