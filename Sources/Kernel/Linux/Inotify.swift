@@ -1,9 +1,9 @@
-public import CLinux
+internal import CLinux
 
 /// Watches files and directories for changes; readable when there is something to say.
 public struct Inotify: ~Copyable, Sendable {
     /// Which changes are reported, and what happened.
-    public struct Changes: OptionSet, Sendable {
+    public struct Changes: OptionSet, Sendable, Hashable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
@@ -42,7 +42,7 @@ public struct Inotify: ~Copyable, Sendable {
 
     /// C function: `inotify_init1`.
     public init(nonBlocking: Bool = true) throws(SystemError) {
-        let flags = Int32(IN_CLOEXEC.rawValue) | (nonBlocking ? Int32(IN_NONBLOCK.rawValue) : 0)
+        let flags = Int32(IN_CLOEXEC) | (nonBlocking ? Int32(IN_NONBLOCK) : 0)
         descriptor = OwnedDescriptor(owning: try check("inotify_init1") { inotify_init1(flags) })
     }
 

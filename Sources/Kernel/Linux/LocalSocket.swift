@@ -26,7 +26,7 @@ public func listenForMessages(in directory: Int32, _ name: String, backlog: Int3
     // The mode of the file is decided at bind; fchmod on the socket before bind is what Linux takes as its mask.
     try check("fchmod") { fchmod(socket.raw, 0o600) }
     try withAddress(directory, name) { (address, length) throws(SystemError) in
-        try check("bind", name) { bind(socket.raw, address, length) }
+        try check("bind", name) { skiff_bind_local(socket.raw, address, length) }
     }
     try check("listen", name) { listen(socket.raw, backlog) }
     return socket
@@ -37,7 +37,7 @@ public func listenForMessages(in directory: Int32, _ name: String, backlog: Int3
 public func connectForMessages(in directory: Int32, _ name: String) throws(SystemError) -> OwnedDescriptor {
     let socket = try messageSocket(nonBlocking: false)
     try withAddress(directory, name) { (address, length) throws(SystemError) in
-        try check("connect", name) { connect(socket.raw, address, length) }
+        try check("connect", name) { skiff_connect_local(socket.raw, address, length) }
     }
     return socket
 }
@@ -46,7 +46,7 @@ public func connectForMessages(in directory: Int32, _ name: String) throws(Syste
 public func acceptConnection(_ listener: Int32) throws(SystemError) -> OwnedDescriptor? {
     do {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        return OwnedDescriptor(owning: try check("accept4") { accept4(listener, nil, nil, flags) })
+        return OwnedDescriptor(owning: try check("accept4") { skiff_accept(listener, flags) })
     } catch {
         if error.errno == EAGAIN || error.errno == ECONNABORTED { return nil }
         throw error
@@ -66,7 +66,7 @@ private func messageSocket(nonBlocking: Bool) throws(SystemError) -> OwnedDescri
 }
 
 private func withAddress(
-    _ directory: Int32, _ name: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+    _ directory: Int32, _ name: String, _ body: (UnsafePointer<sockaddr_un>, socklen_t) throws(SystemError) -> Void
 ) throws(SystemError) {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -77,12 +77,10 @@ private func withAddress(
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
     var failure: SystemError?
     withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            do throws(SystemError) {
-                try body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            } catch {
-                failure = error
-            }
+        do throws(SystemError) {
+            try body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        } catch {
+            failure = error
         }
     }
     if let failure { throw failure }

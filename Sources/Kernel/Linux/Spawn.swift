@@ -1,4 +1,4 @@
-internal import CLinux
+public import CLinux
 
 /// A program to start, with every descriptor it will have named.
 ///

@@ -155,3 +155,13 @@ static inline int skiff_ioctl_number(int descriptor, unsigned long request, long
 static const unsigned long skiff_TIOCSPTLCK = TIOCSPTLCK;
 static const unsigned long skiff_TIOCGPTPEER = TIOCGPTPEER;
 static inline void skiff_ignore_signal(int number) { signal(number, SIG_IGN); }
+
+// Calls whose address argument is a transparent union.
+
+static inline int skiff_bind_local(int socket, const struct sockaddr_un *address, socklen_t length) {
+  return bind(socket, (const struct sockaddr *)address, length);
+}
+static inline int skiff_connect_local(int socket, const struct sockaddr_un *address, socklen_t length) {
+  return connect(socket, (const struct sockaddr *)address, length);
+}
+static inline int skiff_accept(int socket, int flags) { return accept4(socket, NULL, NULL, flags); }
