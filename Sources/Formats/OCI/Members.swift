@@ -1,0 +1,80 @@
+internal import Failures
+internal import JSON
+
+/// An object being read member by member; what nobody asked for stays in ``rest``.
+///
+/// Null counts as absent, because Go writes it for empty slices and maps. Every message names the way to the member.
+struct Members {
+    private(set) var rest: JSONObject
+    private let path: String
+
+    init(_ json: JSON, of document: String) throws(Failure) {
+        guard case .object(let object) = json else {
+            throw Failure(.invalid, "invalid \(document): expected an object, found \(json.kindName)")
+        }
+        rest = object
+        path = "invalid \(document): "
+    }
+
+    private init(_ object: JSONObject, path: String) {
+        rest = object
+        self.path = path
+    }
+
+    private mutating func take<T>(
+        _ key: String, _ expected: String, _ read: (JSON) -> T?
+    ) throws(Failure) -> T? {
+        guard let value = rest[key] else { return nil }
+        rest[key] = nil
+        if value.isNull { return nil }
+        guard let result = read(value) else {
+            throw Failure(.invalid, "\(path)\(key): expected \(expected), found \(value.kindName)")
+        }
+        return result
+    }
+
+    mutating func string(_ key: String) throws(Failure) -> String? { try take(key, "a string", \.stringValue) }
+    mutating func bool(_ key: String) throws(Failure) -> Bool? { try take(key, "a boolean", \.boolValue) }
+    mutating func integer(_ key: String) throws(Failure) -> Int64? { try take(key, "a whole number", \.intValue) }
+
+    mutating func strings(_ key: String) throws(Failure) -> [String]? {
+        try take(key, "an array of strings") { value in
+            guard let array = value.arrayValue else { return nil }
+            let strings = array.compactMap(\.stringValue)
+            return strings.count == array.count ? strings : nil
+        }
+    }
+
+    mutating func stringMap(_ key: String) throws(Failure) -> [String: String] {
+        let map: [String: String]? = try take(key, "an object of strings") { value in
+            guard let object = value.objectValue else { return nil }
+            var map: [String: String] = [:]
+            for (name, member) in object {
+                guard let text = member.isNull ? "" : member.stringValue else { return nil }
+                map[name] = text
+            }
+            return map
+        }
+        return map ?? [:]
+    }
+
+    /// The member names of Go's `map[string]struct{}`.
+    mutating func keys(_ key: String) throws(Failure) -> [String] {
+        try take(key, "an object", \.objectValue)?.keys ?? []
+    }
+
+    mutating func object(_ key: String) throws(Failure) -> Members? {
+        try take(key, "an object", \.objectValue).map { Members($0, path: "\(path)\(key).") }
+    }
+
+    mutating func objects(_ key: String) throws(Failure) -> [Members]? {
+        let path = path
+        return try take(key, "an array of objects") { value in
+            guard let array = value.arrayValue else { return nil }
+            let objects = array.enumerated().compactMap { position, element in
+                element.objectValue.map { Members($0, path: "\(path)\(key)[\(position)].") }
+            }
+            return objects.count == array.count ? objects : nil
+        }
+    }
+}
