@@ -26,6 +26,7 @@
 #include <linux/securebits.h>
 #include <linux/veth.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
