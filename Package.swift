@@ -32,11 +32,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -127,16 +124,16 @@ let package = Package(
                 nioPosix,
             ],
             path: "Sources/Daemon/Builder", swiftSettings: strict),
+        // HTTP/1.1 whose connections may be taken over: the transport of the Docker Engine API.
+        .target(
+            name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer",
+            swiftSettings: strict),
         // The Docker Engine API.
         .target(
             name: "APIServer",
             dependencies: [
-                "Builder", "DockerAPI", "Engine", "Failures", "Images", "JSON", "Networking", "OCI", logging, nioCore, nioPosix, nioHTTP1,
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "Networking", "OCI", logging, nioCore, nioPosix,
+                nioHTTP1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Daemon/APIServer", swiftSettings: strict),
@@ -144,8 +141,8 @@ let package = Package(
         .executableTarget(
             name: "skiffd",
             dependencies: [
-                "APIServer", "Builder", "Engine", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging,
-                nioCore, nioPosix,
+                "APIServer", "Builder", "CLinux", "Engine", "Execution", "Failures", "HTTPServer", "Images", "JSON", "Linux", "Networking", "OCI",
+                "Storage", logging, nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -156,6 +153,15 @@ let package = Package(
         .executableTarget(
             name: "skiff", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix, nioHTTP1],
             path: "Sources/Tools/skiff", swiftSettings: strict, linkerSettings: fullyStatic),
+
+        // MARK: Tests
+
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: [
+                "HTTPServer", logging, nioCore, nioPosix, nioHTTP1, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
