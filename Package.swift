@@ -97,6 +97,7 @@ let package = Package(
             dependencies: [
                 "Archive", "CLinux", "Failures", "JSON", "Linux", "OCI", "Storage", crypto, logging, nioCore, nioPosix, nioHTTP1,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Sources/Daemon/Images", swiftSettings: strict),
         // Bridges, endpoints, published ports, names.
@@ -150,11 +151,24 @@ let package = Package(
 
         // MARK: Tools: what people type
 
+        // HTTP/1.1 to an engine over a local or TCP socket: documents, streams both ways, hijacked connections. Blocking, no event loop.
+        .target(
+            name: "EngineClient", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux"], path: "Sources/Tools/EngineClient",
+            swiftSettings: strict),
+        // Everything a person types: verbs, options, tables, templates, progress.
+        .target(
+            name: "Commands", dependencies: ["Archive", "CLinux", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux", "OCI"],
+            path: "Sources/Tools/Commands", swiftSettings: strict),
+        // The command line itself: one call into Commands.
         .executableTarget(
-            name: "skiff", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix, nioHTTP1],
-            path: "Sources/Tools/skiff", swiftSettings: strict, linkerSettings: fullyStatic),
+            name: "skiff", dependencies: ["Commands"], path: "Sources/Tools/skiff", swiftSettings: strict,
+            linkerSettings: fullyStatic),
 
         // MARK: Tests
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
+        .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
+        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
 
         .testTarget(
             name: "HTTPServerTests",

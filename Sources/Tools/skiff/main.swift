@@ -1,1 +1,1 @@
-print("x")
+internal import Commands
