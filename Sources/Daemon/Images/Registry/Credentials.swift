@@ -61,7 +61,7 @@ public struct Credentials: Sendable, Hashable {
     /// The domain a server address stands for: scheme and path go, Docker's index is `docker.io`.
     static func domain(of address: String) -> String {
         var rest = Substring(address)
-        if let scheme = rest.range(of: "://") { rest = rest[scheme.upperBound...] }
+        if let scheme = rest.firstRange(of: "://") { rest = rest[scheme.upperBound...] }
         let host = rest.prefix { $0 != "/" }.lowercased()
         switch host {
         case "index.docker.io", "registry-1.docker.io", "docker.io", "hub.docker.com": return "docker.io"
