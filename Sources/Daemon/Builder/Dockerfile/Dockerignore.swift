@@ -1,0 +1,82 @@
+/// The patterns of a `.dockerignore`: which paths of a context are not part of it.
+///
+/// One pattern a line; `#` begins a comment; `!` takes paths back; the last pattern that matches decides. A pattern that
+/// matches a directory matches what is in it.
+struct Dockerignore: Hashable, Sendable {
+    private struct Rule: Hashable, Sendable {
+        var pattern: PathPattern
+        var excludes: Bool
+    }
+
+    private let rules: [Rule]
+    private let hasExceptions: Bool
+
+    /// Bytes and lines a file may have.
+    static let limit = 1 << 20
+    private static let lines = 10_000
+
+    init(_ text: [UInt8]) throws(SyntaxProblem) {
+        var body = text[...]
+        if body.starts(with: [0xef, 0xbb, 0xbf]) { body = body.dropFirst(3) }
+        let lines = body.split(separator: ASCII.newline)
+        guard lines.count <= Self.lines, text.count <= Self.limit else {
+            throw SyntaxProblem("the ignore file has more than \(Self.lines) lines")
+        }
+        try self.init(patterns: lines.filter { $0.first != ASCII.hash }.map { $0.trimmed.text })
+    }
+
+    init(patterns: [String]) throws(SyntaxProblem) {
+        var rules: [Rule] = []
+        for written in patterns where !written.isEmpty {
+            var text = written
+            let excludes = !text.hasPrefix("!")
+            if !excludes { text = String(text.dropFirst()).trimmed }
+            if text.isEmpty { throw SyntaxProblem("illegal exclusion pattern: \"!\"") }
+            text = Self.cleaned(text)
+            // "." is the context itself, which nothing takes away.
+            if text.isEmpty { continue }
+            guard let pattern = PathPattern(text, crossesParts: true) else {
+                throw SyntaxProblem("syntax error in pattern: \(written)")
+            }
+            rules.append(Rule(pattern: pattern, excludes: excludes))
+        }
+        self.rules = rules
+        hasExceptions = rules.contains { !$0.excludes }
+    }
+
+    var isEmpty: Bool { rules.isEmpty }
+
+    /// Whether the path, relative to the context and without a slash in front, is kept out.
+    ///
+    /// Every pattern is tried on the path and on each directory above it: an exception for a directory inside an
+    /// excluded one brings back what it holds.
+    func excludes(_ path: String) -> Bool {
+        var prefixes: [String] = []
+        var at = path.startIndex
+        while let slash = path[at...].firstIndex(of: "/") {
+            prefixes.append(String(path[..<slash]))
+            at = path.index(after: slash)
+        }
+        prefixes.append(path)
+        return excludes(prefixes)
+    }
+
+    private func excludes(_ prefixes: [String]) -> Bool {
+        var excluded = false
+        for rule in rules where rule.excludes != excluded {
+            if prefixes.contains(where: { rule.pattern.matches($0) }) { excluded = rule.excludes }
+            if excluded, !hasExceptions { return true }
+        }
+        return excluded
+    }
+
+    /// The pattern without `.`, `..`, doubled slashes and the slash in front: all patterns are relative to the context.
+    private static func cleaned(_ pattern: String) -> String {
+        var parts: [Substring] = []
+        for part in pattern.split(separator: "/") {
+            if part == "." { continue }
+            if part == ".." { if !parts.isEmpty { parts.removeLast() } } else { parts.append(part) }
+        }
+        return parts.joined(separator: "/")
+    }
+}

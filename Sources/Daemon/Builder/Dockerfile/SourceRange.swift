@@ -1,0 +1,48 @@
+/// The lines of a Dockerfile something stands on, counted from 1.
+struct SourceRange: Hashable, Sendable {
+    var first: Int
+    var last: Int
+
+    init(_ first: Int, _ last: Int) {
+        self.first = first
+        self.last = last
+    }
+
+    init(line: Int) { self.init(line, line) }
+}
+
+/// A Dockerfile that cannot be understood: where, and what is wrong there.
+///
+/// The words are those of Docker's parser, because tools search them for the line.
+struct DockerfileError: Error, Hashable, Sendable, CustomStringConvertible {
+    let line: Int
+    let message: String
+
+    init(_ range: SourceRange, _ message: String) {
+        line = range.first
+        self.message = message
+    }
+
+    var description: String { "dockerfile parse error on line \(line): \(message)" }
+}
+
+/// What is wrong with an instruction, before anyone knows where it stands.
+struct SyntaxProblem: Error, Hashable, Sendable {
+    let message: String
+
+    init(_ message: String) { self.message = message }
+
+    func at(_ range: SourceRange) -> DockerfileError { DockerfileError(range, message) }
+}
+
+/// How much a Dockerfile may hold; beyond it is an attack, not a build.
+enum DockerfileBudget {
+    /// Bytes of the whole text.
+    static let text = 4 << 20
+    /// Instructions in one file, those of ONBUILD triggers not counted.
+    static let instructions = 10_000
+    /// Here-documents that one instruction opens.
+    static let heredocs = 64
+    /// Bytes of one word after expansion: without a bound, doubling a variable forty times fills the memory.
+    static let expansion = 1 << 20
+}
