@@ -82,7 +82,7 @@ import Testing
         try await withServer { path in
             let client = try SocketClient(path: path)
             try client.send("GET /ping HTTP/1.1\r\nHost: d\r\n\r\n")
-            #expect(try client.read(until: "OK").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(try client.read(until: "\r\n\r\nOK").hasPrefix("HTTP/1.1 200 OK\r\n"))
             try client.send("POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
             #expect(try client.read(until: "\r\n\r\n") == Self.upgraded)
             try client.send("x")
@@ -123,8 +123,7 @@ import Testing
             let piece = [UInt8](repeating: 0x61, count: 50_000)
             for _ in 0..<40 {
                 try client.send(piece)
-                var back = 0
-                while back < piece.count { back += try client.read(until: "a").utf8.count }
+                #expect(try client.read(count: piece.count) == piece)
             }
             client.finish()
             #expect(try client.readToEnd() == "<end of 2000000>")
@@ -149,7 +148,7 @@ import Testing
         try await withServer { path in
             let client = try SocketClient(path: path)
             try client.send("POST /duplex HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
-            #expect(try client.read(until: "got one").contains("Transfer-Encoding: chunked"))
+            #expect(try client.read(until: "got one").lowercased().contains("transfer-encoding: chunked"))
             try client.send("3\r\ntwo\r\n")
             _ = try client.read(until: "got two")
             try client.send("0\r\n\r\n")
@@ -217,7 +216,7 @@ import Testing
             let client = try SocketClient(path: path)
             try client.send("POST /ping HTTP/1.1\r\nContent-Length: 50000\r\n\r\n")
             try client.send([UInt8](repeating: 1, count: 50000))
-            _ = try client.read(until: "OK")
+            _ = try client.read(until: "\r\n\r\nOK")
             try client.send("GET /ping HTTP/1.1\r\nConnection: close\r\n\r\n")
             #expect(try client.readToEnd().hasSuffix("OK"))
         }

@@ -30,7 +30,7 @@ final class SocketClient {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw ClientError.write(errno) }
             sent += count
@@ -51,6 +51,13 @@ final class SocketClient {
         let head = String(text[..<range.upperBound])
         received.removeFirst(head.utf8.count)
         return head
+    }
+
+    /// Reads exactly so many bytes.
+    func read(count: Int) throws -> [UInt8] {
+        while received.count < count, try readSome() {}
+        defer { received.removeFirst(min(count, received.count)) }
+        return Array(received.prefix(count))
     }
 
     /// Reads until the server closes its side.
