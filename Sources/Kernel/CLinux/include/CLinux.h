@@ -6,6 +6,7 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,8 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <linux/veth.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -166,3 +169,9 @@ static inline int skiff_connect_local(int socket, const struct sockaddr_un *addr
   return connect(socket, (const struct sockaddr *)address, length);
 }
 static inline int skiff_accept(int socket, int flags) { return accept4(socket, NULL, NULL, flags); }
+static inline int skiff_connect_ipv4(int socket, const struct sockaddr_in *address) {
+  return connect(socket, (const struct sockaddr *)address, sizeof(*address));
+}
+static inline int skiff_connect_ipv6(int socket, const struct sockaddr_in6 *address) {
+  return connect(socket, (const struct sockaddr *)address, sizeof(*address));
+}
