@@ -42,7 +42,7 @@ public struct RawConnection: Sendable {
     /// The connection's event loop, on which a relay lives best.
     public let eventLoop: any EventLoop
 
-    /// The next bytes from the client; nil when it has closed its sending side. One caller at a time.
+    /// The next bytes from the client, nil when it has closed its sending side; one caller at a time.
     public func read() async throws -> ByteBuffer? { try await reader.nextBytes() }
 
     /// Sends bytes, waiting while the client is slower than we are.

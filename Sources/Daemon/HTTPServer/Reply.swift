@@ -30,7 +30,7 @@ public struct Reply: Sendable {
     }
 }
 
-/// Makes answers. One for all connections of a server.
+/// Makes answers, one for all connections of a server.
 public protocol Responder: Sendable {
     /// The answer to a request; errors of routes are answers too.
     func respond(to request: Request) async -> Reply

@@ -80,7 +80,9 @@ final class ConnectionReader: @unchecked Sendable {
         return head
     }
 
-    /// The next piece of the body. A client that waits for leave to send gets it with the first call.
+    /// The next piece of the body.
+    ///
+    /// A client that waits for leave to send gets it with the first call.
     func nextOfBody() async throws -> ByteBuffer? {
         if bodyEnded { return nil }
         if continueExpected {

@@ -51,7 +51,7 @@ struct RequestMeter: Equatable {
     mutating func requestRead() { position = .closed }
 
     /// The answer is complete: the next request may come.
-    mutating func reopen() { if position == .closed { position = .head(matched: 0) } }
+    mutating func reopen() { if position != .raw { position = .head(matched: 0) } }
 
     /// The connection was taken over.
     mutating func takeOver() { position = .raw }
