@@ -64,7 +64,7 @@ let package = Package(
         // What daemon and shim say to each other.
         .target(
             name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"], path: "Sources/Formats/ShimProtocol",
-            swiftSettings: strict),
+            exclude: ["README.md"], swiftSettings: strict),
         // The Docker Engine API's wire types, and a client for them.
         .target(
             name: "DockerAPI", dependencies: ["JSON", "OCI", nioCore, nioPosix, nioHTTP1],

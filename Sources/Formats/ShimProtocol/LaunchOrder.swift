@@ -1,0 +1,123 @@
+public import JSON
+public import OCI
+
+/// A container to be made, every decision taken.
+///
+/// The descriptors that come along, in this order: the network namespace if `joinsNetwork`, the compiled system call
+/// filter (an array of `struct sock_filter`) if `isFiltered`, one stream socket for each of `streams`.
+public struct LaunchOrder: Sendable, Hashable {
+    public var id: String
+    /// The shim's own directory (0700), where its socket goes.
+    public var directory: String
+    /// The runtime specification's document.
+    public var spec: JSON
+    public var rootfs: OverlayMount
+    public var joinsNetwork: Bool
+    public var isFiltered: Bool
+    /// The cgroup's path below each hierarchy.
+    public var cgroup: String
+    public var log: LogOrder?
+    public var streams: [StreamOrder]
+    public var input: InputOrder
+    /// A tiny init is process 1.
+    public var usesInit: Bool
+    /// Another OCI runtime's program to make the container with.
+    public var runtime: String?
+
+    public init(
+        id: String, directory: String, spec: JSON, rootfs: OverlayMount, joinsNetwork: Bool, isFiltered: Bool,
+        cgroup: String, log: LogOrder?, streams: [StreamOrder], input: InputOrder, usesInit: Bool, runtime: String?
+    ) {
+        self.id = id
+        self.directory = directory
+        self.spec = spec
+        self.rootfs = rootfs
+        self.joinsNetwork = joinsNetwork
+        self.isFiltered = isFiltered
+        self.cgroup = cgroup
+        self.log = log
+        self.streams = streams
+        self.input = input
+        self.usesInit = usesInit
+        self.runtime = runtime
+    }
+}
+
+/// A further process. What is nil is the container's own; one descriptor comes along for each of `streams`.
+public struct ExecOrder: Sendable, Hashable {
+    public var id: String
+    public var arguments: [String]
+    public var environment: [String]?
+    public var workingDirectory: String?
+    public var user: String?
+    /// Every capability, no filter.
+    public var privileged: Bool
+    public var terminal: Bool
+    public var rows: UInt16?
+    public var columns: UInt16?
+    public var streams: [StreamOrder]
+    public var input: InputOrder
+
+    public init(
+        id: String, arguments: [String], environment: [String]?, workingDirectory: String?, user: String?,
+        privileged: Bool, terminal: Bool, rows: UInt16?, columns: UInt16?, streams: [StreamOrder], input: InputOrder
+    ) {
+        self.id = id
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.user = user
+        self.privileged = privileged
+        self.terminal = terminal
+        self.rows = rows
+        self.columns = columns
+        self.streams = streams
+        self.input = input
+    }
+}
+
+/// One attached stream socket.
+///
+/// Output goes to it as it comes; while it does not read, the shim holds at most one read's worth (64 KiB) for it and
+/// reads no more from the process, which then blocks on its full pipe: back-pressure, as Docker's. What was read is in
+/// the log already. After `patience` seconds without progress the stream is cut off and the process goes on.
+public struct StreamOrder: Sendable, Hashable {
+    public var input: Bool
+    public var output: Bool
+    public var errors: Bool
+    public var framed: Bool
+    public var patience: Int?
+
+    public init(input: Bool, output: Bool, errors: Bool, framed: Bool, patience: Int?) {
+        self.input = input
+        self.output = output
+        self.errors = errors
+        self.framed = framed
+        self.patience = patience
+    }
+}
+
+/// What a process reads from.
+public enum InputOrder: String, Sendable, Hashable {
+    /// Nothing.
+    case none
+    /// A pipe that outlives every attachment.
+    case open
+    /// A pipe that the end of the first input closes.
+    case once
+}
+
+/// The log file: see ``LogRecord``.
+public struct LogOrder: Sendable, Hashable {
+    public var path: String
+    public var maximumSize: Int64?
+    public var maximumFiles: Int
+    public var attributes: [String: String]
+
+    public init(path: String, maximumSize: Int64?, maximumFiles: Int, attributes: [String: String]) {
+        self.path = path
+        self.maximumSize = maximumSize
+        self.maximumFiles = maximumFiles
+        self.attributes = attributes
+    }
+}
