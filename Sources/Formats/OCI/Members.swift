@@ -37,6 +37,32 @@ struct Members {
     mutating func bool(_ key: String) throws(Failure) -> Bool? { try take(key, "a boolean", \.boolValue) }
     mutating func integer(_ key: String) throws(Failure) -> Int64? { try take(key, "a whole number", \.intValue) }
 
+    mutating func unsigned(_ key: String) throws(Failure) -> UInt64? {
+        try take(key, "a whole number that is not negative", \.unsignedValue)
+    }
+
+    /// A whole number of at most 32 bits: ids, modes, device numbers. Out of range is an error, never a wrap.
+    mutating func unsigned32(_ key: String) throws(Failure) -> UInt32? {
+        try take(key, "a whole number from 0 to 4294967295") { value in
+            value.unsignedValue.flatMap { UInt32(exactly: $0) }
+        }
+    }
+
+    mutating func integer32(_ key: String) throws(Failure) -> Int32? {
+        try take(key, "a whole number of 32 bits") { value in value.intValue.flatMap { Int32(exactly: $0) } }
+    }
+
+    mutating func unsigned32s(_ key: String) throws(Failure) -> [UInt32]? {
+        try take(key, "an array of whole numbers from 0 to 4294967295") { value in
+            guard let array = value.arrayValue else { return nil }
+            let numbers = array.compactMap { $0.unsignedValue.flatMap { UInt32(exactly: $0) } }
+            return numbers.count == array.count ? numbers : nil
+        }
+    }
+
+    /// A failure that names a member of this object.
+    func failure(_ key: String, _ problem: String) -> Failure { Failure(.invalid, "\(path)\(key): \(problem)") }
+
     mutating func strings(_ key: String) throws(Failure) -> [String]? {
         try take(key, "an array of strings") { value in
             guard let array = value.arrayValue else { return nil }
