@@ -1,0 +1,6 @@
+public import JSON
+
+extension JSON: Defaultable {
+    /// `null`.
+    public init() { self = .null }
+}
