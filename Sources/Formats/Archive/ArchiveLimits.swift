@@ -4,7 +4,7 @@
 /// that names the limit.
 public struct ArchiveLimits: Sendable, Hashable {
     /// Entries of one stream.
-    public var entries = 4_000_000
+    public var entries = 2_000_000
     /// Bytes of file content in one stream.
     public var contentBytes: Int64 = 256 << 30
     /// Bytes of the headers that describe one entry: pax records and long names.
