@@ -166,6 +166,7 @@ let package = Package(
             linkerSettings: fullyStatic),
 
         // MARK: Tests
+        .testTarget(name: "BuilderTests", dependencies: ["Builder", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
         .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),

@@ -50,24 +50,25 @@ struct Dockerignore: Hashable, Sendable {
     ///
     /// Every pattern is tried on the path and on each directory above it: an exception for a directory inside an
     /// excluded one brings back what it holds.
-    func excludes(_ path: String) -> Bool {
-        var prefixes: [String] = []
-        var at = path.startIndex
-        while let slash = path[at...].firstIndex(of: "/") {
-            prefixes.append(String(path[..<slash]))
-            at = path.index(after: slash)
-        }
-        prefixes.append(path)
-        return excludes(prefixes)
-    }
-
-    private func excludes(_ prefixes: [String]) -> Bool {
+    func excludes(_ path: some Collection<UInt8>) -> Bool {
         var excluded = false
         for rule in rules where rule.excludes != excluded {
-            if prefixes.contains(where: { rule.pattern.matches($0) }) { excluded = rule.excludes }
+            if matches(rule.pattern, path) { excluded = rule.excludes }
             if excluded, !hasExceptions { return true }
         }
         return excluded
+    }
+
+    func excludes(_ path: String) -> Bool { excludes(Array(path.utf8)) }
+
+    private func matches(_ pattern: PathPattern, _ path: some Collection<UInt8>) -> Bool {
+        if pattern.matches(path) { return true }
+        var at = path.startIndex
+        while let slash = path[at...].firstIndex(of: ASCII.slash) {
+            if pattern.matches(path[..<slash]) { return true }
+            at = path.index(after: slash)
+        }
+        return false
     }
 
     /// The pattern without `.`, `..`, doubled slashes and the slash in front: all patterns are relative to the context.

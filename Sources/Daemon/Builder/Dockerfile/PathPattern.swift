@@ -69,58 +69,74 @@ struct PathPattern: Hashable, Sendable {
     }
 
     /// Whether the whole path matches.
-    func matches(_ path: String) -> Bool {
-        let bytes = Array(path.utf8)
-        if isLiteral { return bytes == literal }
-        guard bytes.starts(with: literal) else { return false }
-        var states = [Bool](repeating: false, count: elements.count + 1)
+    func matches(_ path: some Collection<UInt8>) -> Bool {
+        if isLiteral { return path.elementsEqual(literal) }
+        guard path.starts(with: literal) else { return false }
+        // States are bits of one word for every pattern that people write: a context has ten thousands of paths.
+        return elements.count < UInt64.bitWidth
+            ? walk(path.dropFirst(literal.count), States(bits: 0))
+            : walk(path.dropFirst(literal.count), States(wide: elements.count + 1))
+    }
+
+    /// The set of places in the pattern that the bytes so far may have led to.
+    private struct States {
+        var bits: UInt64 = 0
+        var wide: [Bool] = []
+
+        init(bits: UInt64) { self.bits = bits }
+        init(wide count: Int) { wide = [Bool](repeating: false, count: count) }
+
+        func contains(_ state: Int) -> Bool { wide.isEmpty ? bits & (1 << UInt64(state)) != 0 : wide[state] }
+        mutating func insert(_ state: Int) {
+            if wide.isEmpty { bits |= 1 << UInt64(state) } else { wide[state] = true }
+        }
+        var isEmpty: Bool { wide.isEmpty ? bits == 0 : !wide.contains(true) }
+    }
+
+    private func walk(_ path: some Collection<UInt8>, _ none: States) -> Bool {
+        var states = none
         enter(literal.count, &states)
-        var at = literal.count
-        while at < bytes.count {
-            let byte = bytes[at]
+        var rest = path[path.startIndex...]
+        while let byte = rest.first {
             // `?` and classes take a whole character, which may be several bytes.
             let width = Self.width(byte)
-            let end = min(at + width, bytes.count)
-            var next = [Bool](repeating: false, count: states.count)
-            var scalar: UInt32 = UInt32(byte)
-            if width > 1 {
-                scalar = String(decoding: bytes[at..<end], as: UTF8.self).unicodeScalars.first?.value ?? scalar
-            }
-            for state in 0..<elements.count where states[state] {
+            var next = none
+            for state in 0..<elements.count where states.contains(state) {
                 switch elements[state] {
                 case .star: if byte != ASCII.slash { enter(state, &next) }
                 case .rest: enter(state, &next)
                 case .parts:
-                    next[state] = true
+                    next.insert(state)
                     if byte == ASCII.slash { enter(state + 1, &next) }
                 case .one: if byte != ASCII.slash { enter(state + 1, &next) }
                 case .byte(let wanted):
                     guard wanted == byte else { continue }
                     if width == 1 {
                         enter(state + 1, &next)
-                    } else if run(state, bytes[at..<end]) {
+                    } else if run(state, rest.prefix(width)) {
                         enter(state + width, &next)
                     }
                 case .set(let ranges, let negated):
-                    if byte != ASCII.slash, ranges.contains(where: { $0.contains(scalar) }) != negated {
-                        enter(state + 1, &next)
-                    }
+                    guard byte != ASCII.slash else { continue }
+                    let scalar = width == 1 ? UInt32(byte) : rest.prefix(width).text.unicodeScalars.first?.value ?? 0
+                    if ranges.contains(where: { $0.contains(scalar) }) != negated { enter(state + 1, &next) }
                 }
             }
             states = next
-            at = end
+            if states.isEmpty { return false }
+            rest = rest.dropFirst(width)
         }
-        return states[elements.count]
+        return states.contains(elements.count)
     }
 
     /// Whether the elements from `state` on are just these bytes.
-    private func run(_ state: Int, _ bytes: ArraySlice<UInt8>) -> Bool {
+    private func run(_ state: Int, _ bytes: some Collection<UInt8>) -> Bool {
         guard state + bytes.count <= elements.count else { return false }
         return zip(elements[state...], bytes).allSatisfy { $0 == .byte($1) }
     }
 
-    private func enter(_ state: Int, _ states: inout [Bool]) {
-        states[state] = true
+    private func enter(_ state: Int, _ states: inout States) {
+        states.insert(state)
         guard state < elements.count else { return }
         switch elements[state] {
         case .star, .parts, .rest: enter(state + 1, &states)

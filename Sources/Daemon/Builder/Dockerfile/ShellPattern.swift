@@ -3,7 +3,7 @@ struct ShellPattern {
     private enum Element: Hashable { case any, one, character(Unicode.Scalar) }
     private let elements: [Element]
     /// How many comparisons a match may cost before it counts as an attack.
-    private static let budget = 50_000_000
+    private static let budget = 4_000_000
 
     init(_ pattern: [UInt8], escape: UInt8) {
         var elements: [Element] = []
