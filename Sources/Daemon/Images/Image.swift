@@ -6,26 +6,40 @@ public import OCI
 /// compression are two images, as they are to a registry.
 public struct Image: Sendable, Hashable {
     /// The digest of the manifest, byte for byte as it came or as it was made.
-    public let id: Digest
-    /// The tagged names, sorted by their familiar form. Empty for a dangling image.
-    public let names: [Reference]
+    public var id: Digest { record.descriptor.digest }
+    /// The tagged names, sorted. Empty for a dangling image.
+    public internal(set) var names: [Reference]
     /// The digests under which registries know this image, `name@sha256:…`, sorted.
-    public let repoDigests: [Reference]
+    public var repoDigests: [Reference] { record.repoDigests }
     public let manifest: Manifest
-    /// The media type and size of the manifest's own bytes.
-    public let descriptor: Descriptor
+    /// The media type, digest and size of the manifest's own bytes.
+    public var descriptor: Descriptor { record.descriptor }
     public let config: ImageConfig
-    public let configDigest: Digest
+    public var configDigest: Digest { manifest.config.digest }
     /// One per layer, bottom first: the identity of the layer with everything below it. The last is the snapshot to
     /// put a container on.
     public let chainIDs: [Digest]
-    /// The bytes of configuration and layers as they are stored.
-    public let size: Int64
+    /// The bytes of all files in all layers.
+    public var size: Int64 { record.layerSizes.reduce(0, &+) }
     /// When it was made, as the configuration says: seconds since 1970, 0 where it says nothing.
     public let created: Int64
-    public let platform: Platform
+    public var platform: Platform { config.platform }
     /// When a name was last put on it: nanoseconds since 1970, 0 for never.
-    public let lastTagged: Int64
+    public internal(set) var lastTagged: Int64
+    /// When it came here: nanoseconds since 1970.
+    let arrived: Int64
+    var record: ImageRecord
+
+    init(record: ImageRecord, manifest: Manifest, config: ImageConfig, arrived: Int64) {
+        self.record = record
+        self.manifest = manifest
+        self.config = config
+        self.arrived = arrived
+        names = []
+        lastTagged = 0
+        chainIDs = ChainID.chains(config.rootfs.diffIDs)
+        created = Timestamp.seconds(config.created)
+    }
 
     /// The key of the snapshot that holds all layers, nil for an image without any.
     public var snapshot: String? { chainIDs.last?.description }
@@ -63,6 +77,8 @@ public enum Removal: Sendable, Hashable {
     /// A name went; the text is the familiar form.
     case untagged(String)
     case deleted(Digest)
+
+    var isDeletion: Bool { if case .deleted = self { true } else { false } }
 }
 
 /// Who holds an image.

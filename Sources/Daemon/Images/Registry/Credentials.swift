@@ -1,5 +1,4 @@
 public import JSON
-public import OCI
 
 /// What a client sent to say who it is at one registry.
 ///

@@ -1,4 +1,4 @@
-internal import NIOCore
+internal import CLinux
 
 /// How far away a host is, as far as its name tells: what a public registry may not send us to.
 ///
@@ -12,7 +12,7 @@ enum HostReach: Sendable, Hashable {
             self = .loopback
             return
         }
-        guard let address = try? SocketAddress(ipAddress: host, port: 0), let bytes = HostReach.bytes(of: address) else {
+        guard let bytes = HostReach.bytes(of: host) else {
             // A single label only means something inside one's own network.
             self = host.contains(".") && !host.hasSuffix(".local") && !host.hasSuffix(".internal") ? .open : .restricted
             return
@@ -20,13 +20,13 @@ enum HostReach: Sendable, Hashable {
         self = HostReach.judge(bytes)
     }
 
-    /// 4 or 16 bytes in network order.
-    static func bytes(of address: SocketAddress) -> [UInt8]? {
-        switch address {
-        case .v4(let v4): withUnsafeBytes(of: v4.address.sin_addr) { Array($0) }
-        case .v6(let v6): withUnsafeBytes(of: v6.address.sin6_addr) { Array($0) }
-        case .unixDomainSocket: nil
+    /// The 4 or 16 bytes of an address in network order, nil for a name. C function: `inet_pton`.
+    static func bytes(of address: String) -> [UInt8]? {
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            if inet_pton(family, address, &bytes) == 1 { return bytes }
         }
+        return nil
     }
 
     private static func judge(_ bytes: [UInt8]) -> HostReach {
@@ -48,9 +48,7 @@ enum HostReach: Sendable, Hashable {
     /// Whether `host` lies in `cidr` (`10.0.0.0/8`); a name never does.
     static func host(_ host: String, isIn cidr: String) -> Bool {
         guard let slash = cidr.firstIndex(of: "/"), let prefix = Int(cidr[cidr.index(after: slash)...]), prefix >= 0,
-            let network = try? SocketAddress(ipAddress: String(cidr[..<slash]), port: 0),
-            let address = try? SocketAddress(ipAddress: host, port: 0),
-            let left = bytes(of: network), let right = bytes(of: address), left.count == right.count,
+            let left = bytes(of: String(cidr[..<slash])), let right = bytes(of: host), left.count == right.count,
             prefix <= left.count * 8
         else { return false }
         for bit in 0..<prefix where (left[bit / 8] ^ right[bit / 8]) & (0x80 >> UInt8(bit % 8)) != 0 { return false }

@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Failures
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import NIOSSL
 
 /// Sends one request and gives the answer as it is: no redirects, no retries, nothing unpacked on the way.
@@ -63,11 +64,14 @@ struct RegistryTransport: Sendable {
             guard let first = error.connectionErrors.first?.error else { return "connection failed" }
             return reason(first)
         case let error as IOError: return error.words
-        case HTTPClientError.connectTimeout: return "no answer to connecting in time"
-        case HTTPClientError.tlsHandshakeTimeout: return "TLS handshake timed out"
-        case HTTPClientError.readTimeout, HTTPClientError.deadlineExceeded: return "no answer in time"
-        case HTTPClientError.remoteConnectionClosed: return "it closed the connection"
-        case let error as HTTPClientError: return error.shortDescription
+        case let error as HTTPClientError:
+            switch error {
+            case .connectTimeout: return "no answer to connecting in time"
+            case .tlsHandshakeTimeout: return "TLS handshake timed out"
+            case .readTimeout, .deadlineExceeded: return "no answer in time"
+            case .remoteConnectionClosed: return "it closed the connection"
+            default: return error.shortDescription
+            }
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: return "TLS handshake failed: \(error)"
         default: return "\(error)"
         }
