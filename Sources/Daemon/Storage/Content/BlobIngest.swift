@@ -1,4 +1,5 @@
 public import Failures
+public import Linux
 public import OCI
 
 /// A blob on its way into the content store: hashed as it is written, kept when the writer dies, whole or absent at the end.
@@ -15,4 +16,7 @@ public final class BlobIngest: Sendable {
     }
     /// Drops what is here. Without it, or ``commit(expecting:size:)``, the bytes wait for the next ``ContentStore/ingest(key:)``.
     public func discard() {}
+    /// The file so far, opened for reading on its own, so that a layer can be unpacked while it comes. It stays readable
+    /// after a commit. (Images reads it with `pread`, never beyond ``offset``.)
+    public func reader() throws(Failure) -> OwnedDescriptor { throw Failure(.notImplemented, "content store") }
 }

@@ -20,6 +20,10 @@ public final class LayerDraft: Sendable {
     /// Makes it a layer under the key. When somebody else was faster, theirs stays and this one goes.
     public func commit(as key: String) throws(Failure) { try onCommit(key) }
 
+    /// Makes it a layer on `parent`, which only now must be there: layers are unpacked side by side, and in an archive
+    /// before anybody knows their order.
+    public func commit(as key: String, parent: String?) throws(Failure) { try onCommit(key) }
+
     /// Removes it.
     public func discard() { onDiscard() }
 }
