@@ -134,8 +134,8 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "Networking", "OCI", logging, nioCore, nioPosix,
-                nioHTTP1,
+                "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "Linux", "Networking", "OCI", logging, nioCore,
+                nioPosix, nioHTTP1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Daemon/APIServer", swiftSettings: strict),

@@ -46,7 +46,7 @@ public struct ProgressError: Codable, Sendable, Hashable, Defaultable {
 
 /// What `POST /build/prune` answers.
 public struct BuildPruneResponse: Codable, Sendable, Hashable, Defaultable {
-    public var cachesDeleted: [String]?
+    @Defaulted public var cachesDeleted: [String] = []
     @Defaulted public var spaceReclaimed: Int64 = 0
 
     public init() {}

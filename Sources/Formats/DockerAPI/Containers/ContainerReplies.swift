@@ -36,7 +36,7 @@ public struct ContainerTopResponse: Codable, Sendable, Hashable, Defaultable {
 
 /// What `POST /containers/prune` answers.
 public struct ContainersPruneResponse: Codable, Sendable, Hashable, Defaultable {
-    public var containersDeleted: [String]?
+    @Defaulted public var containersDeleted: [String] = []
     @Defaulted public var spaceReclaimed: Int64 = 0
 
     public init() {}

@@ -1,10 +1,10 @@
 /// A container's place in a network: what was asked for and what it got.
 public struct EndpointSettings: Codable, Sendable, Hashable, Defaultable {
-    public var ipamConfig: EndpointIPAMConfig?
-    public var links: [String]?
-    public var aliases: [String]?
+    @Nullable public var ipamConfig: EndpointIPAMConfig?
+    @Nullable public var links: [String]?
+    @Nullable public var aliases: [String]?
     @Defaulted public var macAddress: String = ""
-    public var driverOptions: [String: String]?
+    @Nullable public var driverOptions: [String: String]?
     @Defaulted public var gatewayPriority: Int = 0
     @Defaulted public var networkID: String = ""
     @Defaulted public var endpointID: String = ""
@@ -14,7 +14,7 @@ public struct EndpointSettings: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var ipv6Gateway: String = ""
     @Defaulted public var globalIPv6Address: String = ""
     @Defaulted public var globalIPv6PrefixLength: Int = 0
-    public var dnsNames: [String]?
+    @Nullable public var dnsNames: [String]?
 
     public init() {}
 

@@ -6,7 +6,7 @@ public struct ImageHistoryEntry: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var id: String = ""
     @Defaulted public var created: Int64 = 0
     @Defaulted public var createdBy: String = ""
-    public var tags: [String]?
+    @Nullable public var tags: [String]?
     @Defaulted public var size: Int64 = 0
     @Defaulted public var comment: String = ""
 
@@ -32,7 +32,7 @@ public struct ImageDeleteItem: Codable, Sendable, Hashable, Defaultable {
 
 /// What `POST /images/prune` answers.
 public struct ImagesPruneResponse: Codable, Sendable, Hashable, Defaultable {
-    public var imagesDeleted: [ImageDeleteItem]?
+    @Defaulted public var imagesDeleted: [ImageDeleteItem] = []
     @Defaulted public var spaceReclaimed: Int64 = 0
 
     public init() {}

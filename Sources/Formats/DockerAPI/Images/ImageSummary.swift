@@ -13,7 +13,7 @@ public struct ImageSummary: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var sharedSize: Int64 = -1
     /// The same as `size`, below API 1.44.
     public var virtualSize: Int64?
-    public var labels: [String: String]?
+    @Nullable public var labels: [String: String]?
     @Defaulted public var containers: Int64 = -1
     public var descriptor: JSON?
 

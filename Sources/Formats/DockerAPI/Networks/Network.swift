@@ -58,7 +58,7 @@ public struct NetworkContainer: Codable, Sendable, Hashable, Defaultable {
 /// How a network's addresses are given out.
 public struct IPAM: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var driver: String = "default"
-    public var options: [String: String]?
+    @Nullable public var options: [String: String]?
     @Defaulted public var config: [IPAMConfig] = []
 
     public init() {}

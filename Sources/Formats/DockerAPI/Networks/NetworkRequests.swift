@@ -60,7 +60,7 @@ public struct NetworkDisconnectRequest: Codable, Sendable, Hashable, Defaultable
 
 /// What `POST /networks/prune` answers.
 public struct NetworksPruneResponse: Codable, Sendable, Hashable, Defaultable {
-    public var networksDeleted: [String]?
+    @Defaulted public var networksDeleted: [String] = []
 
     public init() {}
 

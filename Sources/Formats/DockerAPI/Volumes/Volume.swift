@@ -2,10 +2,10 @@
 public struct Volume: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var createdAt: String = ""
     @Defaulted public var driver: String = ""
-    public var labels: [String: String]?
+    @Nullable public var labels: [String: String]?
     @Defaulted public var mountpoint: String = ""
     @Defaulted public var name: String = ""
-    public var options: [String: String]?
+    @Nullable public var options: [String: String]?
     @Defaulted public var scope: String = ""
     /// Only where disk usage is asked for.
     public var usageData: VolumeUsage?
@@ -33,7 +33,7 @@ public struct VolumeUsage: Codable, Sendable, Hashable, Defaultable {
 /// What `GET /volumes` answers.
 public struct VolumeListResponse: Codable, Sendable, Hashable, Defaultable {
     @Defaulted public var volumes: [Volume] = []
-    public var warnings: [String]?
+    @Nullable public var warnings: [String]?
 
     public init() {}
 
@@ -58,7 +58,7 @@ public struct VolumeCreateRequest: Codable, Sendable, Hashable, Defaultable {
 
 /// What `POST /volumes/prune` answers.
 public struct VolumesPruneResponse: Codable, Sendable, Hashable, Defaultable {
-    public var volumesDeleted: [String]?
+    @Defaulted public var volumesDeleted: [String] = []
     @Defaulted public var spaceReclaimed: Int64 = 0
 
     public init() {}
