@@ -1,0 +1,112 @@
+internal import CLinux
+internal import Failures
+internal import Linux
+
+/// Where a verb writes: results to standard output, everything else to standard error.
+///
+/// Results are gathered and written in large parts; ``flush()`` sends them when somebody waits for them.
+final class Console {
+    /// Takes bytes of standard output or standard error.
+    typealias Writer = (UnsafeRawBufferPointer) -> Void
+
+    let input: Int32
+    let outputIsTerminal: Bool
+    let errorIsTerminal: Bool
+    private let writeOutput: Writer
+    private let writeError: Writer
+    private var pending: [UInt8] = []
+
+    init(
+        input: Int32 = STDIN_FILENO, outputIsTerminal: Bool, errorIsTerminal: Bool, output: @escaping Writer,
+        error: @escaping Writer
+    ) {
+        self.input = input
+        self.outputIsTerminal = outputIsTerminal
+        self.errorIsTerminal = errorIsTerminal
+        writeOutput = output
+        writeError = error
+    }
+
+    /// The process's own streams. When nobody reads them any more there is nobody to tell.
+    static func standard() -> Console {
+        Console(
+            outputIsTerminal: isTerminal(STDOUT_FILENO), errorIsTerminal: isTerminal(STDERR_FILENO),
+            output: { try? writeAll(STDOUT_FILENO, $0) }, error: { try? writeAll(STDERR_FILENO, $0) })
+    }
+
+    var inputIsTerminal: Bool { isTerminal(input) }
+
+    /// Columns of the terminal; 80 where there is none.
+    var width: Int {
+        guard outputIsTerminal, let size = try? windowSize(STDOUT_FILENO), size.columns > 0 else { return 80 }
+        return Int(size.columns)
+    }
+
+    func print(_ text: String) { write(Array("\(text)\n".utf8)) }
+
+    func write(_ text: String) { write(Array(text.utf8)) }
+
+    func write(_ bytes: [UInt8]) {
+        pending += bytes
+        if pending.count >= 32 << 10 { flush() }
+    }
+
+    /// Bytes as they come from a container, passed on at once.
+    func pass(_ bytes: UnsafeRawBufferPointer) {
+        flush()
+        writeOutput(bytes)
+    }
+
+    func passError(_ bytes: UnsafeRawBufferPointer) {
+        flush()
+        writeError(bytes)
+    }
+
+    func flush() {
+        guard !pending.isEmpty else { return }
+        pending.withUnsafeBytes(writeOutput)
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    /// A line to standard error.
+    func error(_ text: String) {
+        flush()
+        Array("\(text)\n".utf8).withUnsafeBytes(writeError)
+    }
+
+    /// Text to standard error without a line end: questions, progress.
+    func errorText(_ text: String) {
+        flush()
+        Array(text.utf8).withUnsafeBytes(writeError)
+    }
+
+    /// A line typed by a person, without its end; nil at the end of input.
+    func readLine() throws(Failure) -> String? {
+        flush()
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            let outcome: Result<Int, SystemError> = withUnsafeMutableBytes(of: &byte) { target in
+                do throws(SystemError) { return .success(try Linux.read(input, into: target)) } catch {
+                    return .failure(error)
+                }
+            }
+            let count: Int
+            do { count = try outcome.get() } catch {
+                throw Failure(.internal, "cannot read standard input: \(error.reason)", cause: error)
+            }
+            if count == 0 { return line.isEmpty ? nil : String(decoding: line, as: UTF8.self) }
+            if byte == UInt8(ascii: "\n") { break }
+            line.append(byte)
+        }
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        return String(decoding: line, as: UTF8.self)
+    }
+
+    /// Whether the person means it; anything but yes is no.
+    func confirms(_ question: String) throws(Failure) -> Bool {
+        write("\(question) [y/N] ")
+        let answer = try readLine() ?? ""
+        return ["y", "yes"].contains(answer.lowercased())
+    }
+}
