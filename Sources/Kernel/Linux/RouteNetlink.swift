@@ -2,9 +2,9 @@ internal import CLinux
 
 /// The requests to `rtnetlink(7)` that networks of containers need, as pure values; ``NetlinkSocket`` sends them.
 public enum RouteMessage {
-    /// A new software bridge that is up. Its own address keeps it from taking on that of whichever port comes first.
+    /// A new software bridge, down until its settings are made. Its own address keeps it from taking on that of whichever port comes first.
     public static func makeBridge(_ name: String, address: MACAddress, mtu: UInt32) -> NetlinkMessage {
-        var message = link(RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, up: true)
+        var message = link(RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL)
         message.attribute(UInt16(IFLA_IFNAME), text: name)
         message.attribute(UInt16(IFLA_MTU), mtu)
         message.attribute(UInt16(IFLA_ADDRESS), address.octets)

@@ -30,6 +30,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <regex.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -162,6 +163,13 @@ static inline void skiff_ignore_signal(int number) { signal(number, SIG_IGN); }
 
 // Calls whose address argument is a transparent union.
 
+static inline int skiff_bind_ipv4(int socket, const struct sockaddr_in *address) {
+  return bind(socket, (const struct sockaddr *)address, sizeof *address);
+}
+static inline int skiff_getsockname_ipv4(int socket, struct sockaddr_in *address) {
+  socklen_t length = sizeof *address;
+  return getsockname(socket, (struct sockaddr *)address, &length);
+}
 static inline int skiff_bind_local(int socket, const struct sockaddr_un *address, socklen_t length) {
   return bind(socket, (const struct sockaddr *)address, length);
 }
