@@ -65,10 +65,9 @@ let package = Package(
         .target(
             name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"], path: "Sources/Formats/ShimProtocol",
             exclude: ["README.md"], swiftSettings: strict),
-        // The Docker Engine API's wire types, and a client for them.
+        // The Docker Engine API's wire types.
         .target(
-            name: "DockerAPI", dependencies: ["JSON", "OCI", nioCore, nioPosix, nioHTTP1],
-            path: "Sources/Formats/DockerAPI", swiftSettings: strict),
+            name: "DockerAPI", dependencies: ["JSON", "OCI"], path: "Sources/Formats/DockerAPI", swiftSettings: strict),
 
         // MARK: Runtime: one container
 
