@@ -89,7 +89,7 @@ let package = Package(
         // Blobs, snapshots and the one database.
         .target(
             name: "Storage",
-            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["CLinux", "Failures", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift")],
             path: "Sources/Daemon/Storage", swiftSettings: strict),
         // Images, and how they come and go: registries and archives.
         .target(

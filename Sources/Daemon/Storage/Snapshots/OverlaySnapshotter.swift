@@ -1,27 +1,227 @@
+internal import CLinux
 public import Failures
 public import Linux
 public import OCI
+internal import Synchronization
 
 /// Snapshots as overlayfs directories.
+///
+/// ```
+/// <root>/<number>/fs      what the snapshot changed, with overlayfs's marks
+/// <root>/<number>/work    the kernel's scratch directory, of a writable one
+/// <root>/empty            the lower directory of what stands on nothing
+/// ```
+/// The row in the database makes a directory a snapshot, so it is made last and removed first: a directory without a row
+/// is a draft that a crash left, and goes at the next start; a row without a directory goes as well, with what stands on it.
+/// The names are numbers because a mount takes all of them in one page.
 public final class OverlaySnapshotter: Snapshotter {
+    /// The most layers above one another, as Docker has it; the kernel's page and its limit of 500 are farther.
+    static let deepest = 127
+
+    private let root: String
+    private let rows: SnapshotRows
+    private let index: Mutex<SnapshotIndex>
+    private let leftovers: Mutex<[Int64]>
+
+    /// Reads what there is and repairs what a crash left between the database and the directories. Blocks.
+    ///
     /// - Parameter root: `<data-root>/snapshots`; made when it is not there.
-    public init(root: String, metadata: MetadataStore) throws(Failure) { throw Failure(.notImplemented, "snapshotter") }
+    public init(root: String, metadata: MetadataStore) throws(Failure) {
+        self.root = root
+        self.rows = metadata.snapshots
+        let present: Set<Int64>
+        do {
+            try makeDirectories("\(root)/empty", mode: 0o755)
+            let directory = try Linux.open(root, O_RDONLY | O_DIRECTORY)
+            present = Set(try readDirectory(directory.raw).compactMap { Int64($0.name.text) })
+        } catch { throw Failure(.internal, "cannot open the snapshots at \(root): \(error)", cause: error) }
+        var index = SnapshotIndex(try metadata.snapshots.all(), above: present.max() ?? 0)
+        let broken = index.removeBroken { present.contains($0) }
+        if !broken.isEmpty { try metadata.snapshots.remove(broken) }
+        leftovers = Mutex(present.subtracting(index.numbers).sorted())
+        self.index = Mutex(index)
+    }
+
     public func prepareLayer(parent: String?) throws(Failure) -> LayerDraft {
-        throw Failure(.notImplemented, "snapshotter")
+        let number = try index.withLock { (index) throws(Failure) in
+            try index.checkParent(parent, deepest: OverlaySnapshotter.deepest)
+            return index.takeNumber()
+        }
+        try makeDirectory(number, parent: parent, isWritable: false)
+        let directory: SharedDescriptor
+        do { directory = SharedDescriptor(try Linux.open("\(root)/\(number)/fs", O_RDONLY | O_DIRECTORY)) } catch {
+            erase(number)
+            throw Failure(.internal, "cannot open a new layer: \(error)", cause: error)
+        }
+        return LayerDraft(
+            directory: directory,
+            onCommit: { [self] key throws(Failure) in
+                do throws(Failure) {
+                    try add(SnapshotRow(key: key, number: number, kind: .layer, parent: parent, created: secondsNow()))
+                } catch {
+                    erase(number)
+                    // Somebody else made the same layer meanwhile: one is enough.
+                    if error.kind != .conflict { throw error }
+                }
+            }, onDiscard: { [self] in erase(number) })
     }
-    public func createWritable(_ key: String, parent: String?) throws(Failure) {}
-    public func mounts(_ key: String) throws(Failure) -> OverlayMount { throw Failure(.notImplemented, "snapshotter") }
-    public func view(_ key: String) throws(Failure) -> OwnedDescriptor { throw Failure(.notImplemented, "snapshotter") }
+
+    public func createWritable(_ key: String, parent: String?) throws(Failure) {
+        let number = try index.withLock { (index) throws(Failure) in
+            guard index[key] == nil else { throw Failure(.conflict, "snapshot \(key) is there already") }
+            try index.checkParent(parent, deepest: OverlaySnapshotter.deepest)
+            return index.takeNumber()
+        }
+        try makeDirectory(number, parent: parent, isWritable: true)
+        do throws(Failure) {
+            try add(SnapshotRow(key: key, number: number, kind: .writable, parent: parent, created: secondsNow()))
+        } catch {
+            erase(number)
+            throw error
+        }
+    }
+
+    public func mounts(_ key: String) throws(Failure) -> OverlayMount {
+        try index.withLock { (index) throws(Failure) in try index.mount(key, base: root) }
+    }
+
+    public func view(_ key: String) throws(Failure) -> OwnedDescriptor {
+        let mount = try mounts(key)
+        // What a writable snapshot changed is simply its top layer.
+        let upper = mount.upper.map { [$0] } ?? []
+        return try open(OverlayView(base: mount.base, lower: upper + mount.lower), key)
+    }
+
     public func writableView(_ key: String) throws(Failure) -> OwnedDescriptor {
-        throw Failure(.notImplemented, "snapshotter")
+        let mount = try mounts(key)
+        guard mount.isWritable else { throw Failure(.conflict, "snapshot \(key) is a layer and cannot be changed") }
+        return try open(OverlayView(base: mount.base, lower: mount.lower, upper: mount.upper, work: mount.work), key)
     }
-    public func commitWritable(_ key: String, as layer: String) throws(Failure) {}
+
+    public func commitWritable(_ key: String, as layer: String) throws(Failure) {
+        let row = try row(key)
+        guard row.kind == .writable else { throw Failure(.conflict, "snapshot \(key) is a layer already") }
+        if contains(layer) { return try remove(key) }
+        do throws(Failure) { try rows.turn(key, intoLayer: layer) } catch {
+            if error.kind == .conflict { return try remove(key) }
+            throw error
+        }
+        index.withLock { $0.turn(key, intoLayer: layer) }
+        try? removeTree("\(root)/\(row.number)/work")
+    }
+
     public func diffDirectory(_ key: String) throws(Failure) -> OwnedDescriptor {
-        throw Failure(.notImplemented, "snapshotter")
+        let row = try row(key)
+        do { return try Linux.open("\(root)/\(row.number)/fs", O_RDONLY | O_DIRECTORY) } catch {
+            throw Failure(.internal, "cannot open the changes of snapshot \(key): \(error)", cause: error)
+        }
     }
-    public func remove(_ key: String) throws(Failure) {}
-    public func usage(_ key: String) throws(Failure) -> SnapshotUsage { throw Failure(.notImplemented, "snapshotter") }
-    public func parent(_ key: String) throws(Failure) -> String? { nil }
-    public func contains(_ key: String) -> Bool { false }
-    public func all() -> [SnapshotInfo] { [] }
+
+    public func remove(_ key: String) throws(Failure) {
+        let row = try index.withLock { (index) throws(Failure) -> SnapshotRow? in
+            guard let row = index[key] else { return nil }
+            guard !index.hasChildren(key) else {
+                throw Failure(.conflict, "snapshot \(key) has others that stand on it")
+            }
+            index.remove(key)
+            return row
+        }
+        guard let row else { return }
+        do throws(Failure) { try rows.remove([key]) } catch {
+            index.withLock { $0.add(row) }
+            throw error
+        }
+        erase(row.number)
+    }
+
+    public func removeUnlessNeeded(_ key: String) throws(Failure) -> Bool {
+        guard let row = index.withLock({ $0[key] }) else { return false }
+        let isGone: Bool
+        do throws(Failure) {
+            isGone = try rows.removeUnlessNeeded(key) { index.withLock { $0.remove(key) } }
+        } catch {
+            // The transaction did not happen, so the snapshot is still there.
+            index.withLock { $0.add(row) }
+            throw error
+        }
+        if isGone { erase(row.number) }
+        return isGone
+    }
+
+    public func removeLeftovers() throws(Failure) {
+        let numbers = leftovers.withLock { numbers in
+            defer { numbers = [] }
+            return numbers
+        }
+        for number in numbers { erase(number) }
+    }
+
+    public func usage(_ key: String) throws(Failure) -> SnapshotUsage {
+        let directory = try diffDirectory(key)
+        do { return try DiskUsage.of(directory.raw) } catch {
+            throw Failure(.internal, "cannot measure snapshot \(key): \(error)", cause: error)
+        }
+    }
+
+    public func parent(_ key: String) throws(Failure) -> String? { try row(key).parent }
+
+    public func contains(_ key: String) -> Bool { index.withLock { $0[key] != nil } }
+
+    public func all() -> [SnapshotInfo] {
+        index.withLock { index in
+            index.rows.map { SnapshotInfo(key: $0.key, kind: $0.kind, parent: $0.parent, created: $0.created) }
+        }
+    }
+
+    private func row(_ key: String) throws(Failure) -> SnapshotRow {
+        guard let row = index.withLock({ $0[key] }) else { throw Failure(.notFound, "there is no snapshot \(key)") }
+        return row
+    }
+
+    /// The row last: from here on the directory is a snapshot.
+    private func add(_ row: SnapshotRow) throws(Failure) {
+        if contains(row.key) { throw Failure(.conflict, "snapshot \(row.key) is there already") }
+        try rows.insert(row)
+        index.withLock { $0.add(row) }
+    }
+
+    /// The root of a mount has the top directory's owner and mode, so a new top takes them over from the one below.
+    private func makeDirectory(_ number: Int64, parent: String?, isWritable: Bool) throws(Failure) {
+        let path = "\(root)/\(number)"
+        do {
+            try Linux.makeDirectory(path, mode: 0o700)
+            try Linux.makeDirectory("\(path)/fs", mode: 0o755)
+            if isWritable { try Linux.makeDirectory("\(path)/work", mode: 0o700) }
+            let fs = try Linux.open("\(path)/fs", O_RDONLY | O_DIRECTORY)
+            var mode: mode_t = 0o755
+            if let parent, let below = index.withLock({ $0[parent]?.number }) {
+                let top = try status("\(root)/\(below)/fs")
+                mode = top.permissions
+                if top.st_uid != geteuid() || top.st_gid != getegid() {
+                    try setOwner(fs.raw, uid: top.st_uid, gid: top.st_gid)
+                }
+            }
+            // The process's mask must not show in what a container sees.
+            try setMode(fs.raw, mode)
+        } catch {
+            erase(number)
+            throw ContentStore.failure("cannot make a new snapshot", error)
+        }
+    }
+
+    /// Removes a directory that is no snapshot any more; what resists goes at the next start.
+    private func erase(_ number: Int64) { try? removeTree("\(root)/\(number)") }
+
+    private func open(_ view: OverlayView, _ key: String) throws(Failure) -> OwnedDescriptor {
+        do { return try view.open() } catch {
+            throw Failure(.internal, "cannot mount a view of snapshot \(key): \(error)", cause: error)
+        }
+    }
+}
+
+/// Seconds since 1970.
+func secondsNow() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec)
 }

@@ -34,6 +34,11 @@ public protocol Snapshotter: Sendable {
     func diffDirectory(_ key: String) throws(Failure) -> OwnedDescriptor
     /// Removes it. `conflict` when others stand on it; fine when it is gone already.
     func remove(_ key: String) throws(Failure)
+    /// Removes it unless an image, container, build step, lease or other snapshot needs it, and says whether it went: the
+    /// garbage collector's way, safe beside everything else.
+    func removeUnlessNeeded(_ key: String) throws(Failure) -> Bool
+    /// Removes directories that belonged to no snapshot when the daemon started: drafts that a crash left.
+    func removeLeftovers() throws(Failure)
     /// What this snapshot alone takes, in bytes and inodes.
     func usage(_ key: String) throws(Failure) -> SnapshotUsage
     /// The layer below; `nil` for none. `notFound` when there is no such snapshot.
@@ -45,7 +50,7 @@ public protocol Snapshotter: Sendable {
 
 /// What a snapshot takes.
 public struct SnapshotUsage: Sendable, Hashable {
-    /// Bytes on disk, hard links counted once.
+    /// Bytes of its files' content, hard links counted once.
     public var bytes: Int64
     public var inodes: Int64
 
