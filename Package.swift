@@ -108,7 +108,7 @@ let package = Package(
         // Shims started, spoken to and found again.
         .target(
             name: "Execution",
-            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioCore, nioPosix],
+            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", crypto, logging, nioCore, nioPosix],
             path: "Sources/Daemon/Execution", swiftSettings: strict),
         // What Docker calls a container, an exec, a volume, an event.
         .target(
