@@ -73,7 +73,7 @@ struct FileTree: Sendable {
             while let last = open.last, entry.path.parent != last.path {
                 guard last.kind == .directory else { break }
                 let depth = last.path.parts.count + 1
-                let between = TreePath(entry.path.parts.prefix(depth).joined(separator: [ASCII.slash]))
+                let between = TreePath(Array(entry.path.parts.prefix(depth).joined(separator: [ASCII.slash])))
                 let made = TreeEntry(path: between, kind: .directory, mode: 0o755)
                 entries.append(made)
                 open.append(made)
