@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_addr.h>
@@ -134,6 +135,28 @@ static inline unsigned int skiff_major(dev_t device) { return major(device); }
 static inline unsigned int skiff_minor(dev_t device) { return minor(device); }
 
 static inline int skiff_errno(void) { return errno; }
+
+// The device program of a cgroup; union bpf_attr is too wide for Swift to build.
+
+static inline int skiff_bpf_load_device(const uint64_t *instructions, uint32_t count) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  attributes.insns = (uint64_t)(uintptr_t)instructions;
+  attributes.insn_cnt = count;
+  attributes.license = (uint64_t)(uintptr_t) "Apache-2.0";
+  return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes);
+}
+
+static inline int skiff_bpf_attach_device(int cgroup, int program) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.target_fd = (uint32_t)cgroup;
+  attributes.attach_bpf_fd = (uint32_t)program;
+  attributes.attach_type = BPF_CGROUP_DEVICE;
+  attributes.attach_flags = BPF_F_ALLOW_MULTI;
+  return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof attributes);
+}
 
 // CMSG macros.
 

@@ -1,0 +1,70 @@
+public import CLinux
+
+/// Kinds of namespaces, with the kernel's `CLONE_NEW…` numbers.
+public struct Namespaces: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    private init(_ flag: Int32) { rawValue = UInt64(UInt32(bitPattern: flag)) }
+
+    public static let mount = Namespaces(CLONE_NEWNS)
+    public static let cgroup = Namespaces(CLONE_NEWCGROUP)
+    public static let uts = Namespaces(CLONE_NEWUTS)
+    public static let ipc = Namespaces(CLONE_NEWIPC)
+    public static let user = Namespaces(CLONE_NEWUSER)
+    public static let pid = Namespaces(CLONE_NEWPID)
+    public static let network = Namespaces(CLONE_NEWNET)
+    public static let time = Namespaces(CLONE_NEWTIME)
+}
+
+/// Enters a namespace by its descriptor, or several of a process by its pidfd. C function: `setns`.
+///
+/// A pid or time namespace is entered by the children only; a user namespace needs a process of one thread.
+public func enter(_ namespaces: Namespaces, of descriptor: Int32) throws(SystemError) {
+    try check("setns", "\(descriptor)") { setns(descriptor, Int32(truncatingIfNeeded: namespaces.rawValue)) }
+}
+
+/// Leaves namespaces for new ones. C function: `unshare`.
+public func leave(_ namespaces: Namespaces) throws(SystemError) {
+    try check("unshare") { unshare(Int32(truncatingIfNeeded: namespaces.rawValue)) }
+}
+
+/// A process that was made, seen from both sides.
+public enum Cloned: ~Copyable {
+    /// The new process itself.
+    case child
+    /// The parent, with the child's number and descriptor.
+    case parent(pid: pid_t, pidfd: PidFD)
+}
+
+/// Makes a child in new namespaces, on v2 born in a cgroup, with a pidfd. C function: `clone3`.
+///
+/// The child goes on in a copy of this process as after `fork`, but glibc does not know of it: only in a process of one
+/// thread, and in the child no `abort`, `raise` or pthread call. Flush standard output first.
+///
+/// - Parameter cgroup: a cgroup v2 directory (`CLONE_INTO_CGROUP`).
+public func clone(_ namespaces: Namespaces, cgroup: Int32? = nil) throws(SystemError) -> Cloned {
+    var pidfd: Int32 = -1
+    var arguments = clone_args()
+    arguments.flags = namespaces.rawValue | UInt64(CLONE_PIDFD)
+    arguments.exit_signal = UInt64(SIGCHLD)
+    if let cgroup {
+        arguments.flags |= UInt64(CLONE_INTO_CGROUP)
+        arguments.cgroup = UInt64(cgroup)
+    }
+    let pid = try withUnsafeMutablePointer(to: &pidfd) { (pointer) throws(SystemError) -> Int in
+        arguments.pidfd = UInt64(UInt(bitPattern: pointer))
+        return try check("clone3") { skiff_clone3(&arguments, MemoryLayout<clone_args>.size) }
+    }
+    if pid == 0 { return .child }
+    return .parent(pid: pid_t(pid), pidfd: PidFD(owning: OwnedDescriptor(owning: pidfd)))
+}
+
+/// C function: `sethostname`.
+public func setHostname(_ name: String) throws(SystemError) {
+    try check("sethostname", name) { sethostname(name, name.utf8.count) }
+}
+
+/// C function: `setdomainname`.
+public func setDomainname(_ name: String) throws(SystemError) {
+    try check("setdomainname", name) { setdomainname(name, name.utf8.count) }
+}

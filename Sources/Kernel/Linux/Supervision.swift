@@ -1,0 +1,32 @@
+public import CLinux
+
+/// Closes every descriptor from `first` on, whoever opened it. C function: `close_range`.
+public func closeDescriptors(from first: Int32) throws(SystemError) {
+    try check("close_range") { close_range(UInt32(first), UInt32.max, 0) }
+}
+
+/// Orphans below this process become its children, to be reaped by it. C function: `prctl(PR_SET_CHILD_SUBREAPER)`.
+public func becomeSubreaper() throws(SystemError) {
+    try check("prctl(PR_SET_CHILD_SUBREAPER)") { skiff_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+}
+
+/// No process of the same user may trace this one or read its descriptors and memory. C function: `prctl(PR_SET_DUMPABLE)`.
+public func becomeUndumpable() throws(SystemError) {
+    try check("prctl(PR_SET_DUMPABLE)") { skiff_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) }
+}
+
+/// Sends what fits; a vanished peer is `EPIPE` and no signal. C function: `send(MSG_NOSIGNAL)`.
+public func sendSome(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+    try check("send") { send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+}
+
+/// Cuts a file of ours to a length. C function: `ftruncate`.
+public func truncate(_ raw: Int32, to length: Int64) throws(SystemError) {
+    try check("ftruncate", "\(raw)") { ftruncate(raw, off_t(length)) }
+}
+
+/// The caller's user on the kernel's books. C function: `geteuid`.
+public func effectiveUser() -> uid_t { geteuid() }
+
+/// Ends the process at once: no handlers run, nothing is flushed. C function: `_exit`.
+public func exitNow(_ code: Int32) -> Never { _exit(code) }

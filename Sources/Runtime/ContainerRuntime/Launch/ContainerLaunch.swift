@@ -1,0 +1,124 @@
+public import CLinux
+public import Linux
+public import OCI
+
+/// Where a container's root file system comes from.
+public enum RootfsSource: Sendable, Hashable {
+    /// Layers to be mounted inside the container's own mount namespace: nothing to unmount on the host.
+    case overlay(OverlayMount)
+    /// A directory that is there already, absolute.
+    case directory(String)
+}
+
+/// What the first process, or one that enters, has as standard streams.
+public enum Stdio: Sendable {
+    /// Descriptors of the caller, which keeps them.
+    case descriptors(input: Int32, output: Int32, error: Int32)
+    /// A new pseudo-terminal of the container's devpts; its master comes back with the running process.
+    case terminal(size: WindowSize?)
+}
+
+/// When the container's program begins.
+public enum StartGate: Sendable {
+    case immediately
+    /// When something is written into this FIFO, opened for both directions so that it never hangs up: `create`, then
+    /// `start` from another process.
+    case fifo(Int32)
+}
+
+/// A process that runs in a container.
+public struct RunningProcess: ~Copyable {
+    public let pid: pid_t
+    public let pidfd: PidFD
+    /// The terminal's master, where one was asked for; nil otherwise or after it was taken.
+    public private(set) var master: Int32?
+
+    init(pid: pid_t, pidfd: consuming PidFD, master: Int32?) {
+        self.pid = pid
+        self.pidfd = pidfd
+        self.master = master
+    }
+
+    /// Gives the terminal's master away: the caller owns the number.
+    public mutating func takeMaster() -> Int32? {
+        defer { master = nil }
+        return master
+    }
+}
+
+/// Everything needed to make one container; ``start()`` does it.
+///
+/// The parent and the child talk over one socket pair:
+/// ```
+/// parent                                  child (clone3: new namespaces, v2: born in its cgroup)
+///   writes uid/gid maps ─── "go" ──────▶  waits for it if there is a new user namespace
+///                                         joins cgroups and namespaces, mounts, pivots, confines itself
+///   ◀────────── "ready" + master ───────  with the terminal's master attached, where there is one
+///   ◀────────── failure record ─────────  instead, at any step up to exec
+///   ◀────────── end of file ────────────  exec succeeded: the socket is close-on-exec
+/// ```
+/// Behind a ``StartGate/fifo(_:)`` the parent returns at "ready": what goes wrong from then on is seen as the process's end.
+public struct ContainerLaunch: Sendable {
+    public var id: String
+    public var spec: RuntimeSpec
+    public var rootfs: RootfsSource
+    public var stdio: Stdio
+    /// The network namespace to join instead of what the document says.
+    public var networkNamespace: Int32?
+    /// The compiled filter, `struct sock_filter` after another; nil for none.
+    public var filter: [UInt8]?
+    public var gate: StartGate
+    /// Descriptors 3 … 2 + n of the caller that the program gets under the same numbers.
+    public var preservedDescriptors: Int32
+    /// Whether pid 1 is an init of ours that reaps, with the program as its child.
+    public var reapingInit: Bool
+    /// Whether the process keeps the session keyring it was started with.
+    public var keepsSessionKeyring: Bool
+    /// Whether the root is changed without `pivot_root`, for hosts that run from an initial ramfs.
+    public var avoidsPivotRoot: Bool
+
+    public init(id: String, spec: RuntimeSpec, rootfs: RootfsSource, stdio: Stdio) {
+        self.id = id
+        self.spec = spec
+        self.rootfs = rootfs
+        self.stdio = stdio
+        gate = .immediately
+        preservedDescriptors = 0
+        reapingInit = false
+        keepsSessionKeyring = false
+        avoidsPivotRoot = false
+    }
+
+    /// Makes the container in a cgroup that is there already, and starts its process or leaves it at the gate.
+    ///
+    /// On a failure nothing of the process is left; the cgroup is the caller's.
+    public func start(in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
+        let plan = try LaunchPlan(self)
+        let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
+        let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
+        // A pid namespace is entered by children only: the caller steps in for the clone and out again.
+        let home = try joined.enterForChildren()
+        let cloned: Cloned
+        do {
+            cloned = try step(.namespaces) { () throws(SystemError) in
+                try Linux.clone(plan.created, cgroup: membership.birthplace)
+            }
+        } catch {
+            try? home.leave()
+            throw error
+        }
+        switch consume cloned {
+        case .child:
+            let child = ContainerChild(launch: self, plan: plan, membership: membership, joined: joined)
+            runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
+        case .parent(let pid, let pidfd):
+            try home.leave()
+            return try channel.follow(pid: pid, pidfd: pidfd, mappings: plan.mappings, gated: gate.isFifo)
+        }
+    }
+}
+
+extension StartGate {
+    var isFifo: Bool { if case .fifo = self { true } else { false } }
+}

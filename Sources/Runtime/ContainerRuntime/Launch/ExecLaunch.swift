@@ -1,0 +1,148 @@
+internal import CLinux
+public import Linux
+public import OCI
+
+/// Everything needed to run one more process in a container that runs.
+///
+/// The process is a child of the caller, born in the container's pid namespace; it takes the container's namespaces from
+/// its first process by pidfd, in one call, so that no path under `/proc` can be swapped on the way.
+public struct ExecLaunch: Sendable {
+    /// The container's first process.
+    public var initPid: pid_t
+    public var process: RuntimeSpec.Process
+    public var stdio: Stdio
+    /// The container's compiled filter, which holds for what enters as well.
+    public var filter: [UInt8]?
+    /// Descriptors 3 … 2 + n of the caller that the program gets under the same numbers.
+    public var preservedDescriptors: Int32
+    /// The container's name, for its session keyring.
+    public var id: String
+
+    public init(id: String, initPid: pid_t, process: RuntimeSpec.Process, stdio: Stdio) {
+        self.id = id
+        self.initPid = initPid
+        self.process = process
+        self.stdio = stdio
+        preservedDescriptors = 0
+    }
+
+    /// Starts the process in the container's cgroup.
+    ///
+    /// - Parameter target: the container's first process, still running.
+    public func start(target: borrowing PidFD, in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
+        let planned = try PlannedProcess(process, filter: filter)
+        let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
+        let differing = try differingNamespaces()
+        let targetRaw = target.raw
+        let own = try step(.namespaces) { () throws(SystemError) in try open("/proc/self/ns/pid", O_RDONLY) }
+        if differing.contains(.pid) {
+            try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: targetRaw) }
+        }
+        let cloned: Cloned
+        do throws(RuntimeFailure) {
+            cloned = try step(.namespaces) { () throws(SystemError) in
+                try Linux.clone([], cgroup: membership.birthplace)
+            }
+        } catch {
+            if differing.contains(.pid) { try? enter(.pid, of: own.raw) }
+            throw error
+        }
+        switch consume cloned {
+        case .child:
+            let child = ExecChild(
+                launch: self, process: planned, membership: membership, target: targetRaw,
+                namespaces: differing.subtracting(.pid))
+            runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
+        case .parent(let pid, let pidfd):
+            if differing.contains(.pid) {
+                try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: own.raw) }
+            }
+            return try channel.follow(pid: pid, pidfd: pidfd, mappings: nil, gated: false)
+        }
+    }
+
+    /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
+    private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
+        var differing: Namespaces = []
+        for kind in RuntimeSpec.Namespace.Kind.allCases where kind != .time {
+            let name = kind.procName
+            try step(.namespaces) { () throws(SystemError) in
+                let theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true)
+                let ours = try status("/proc/self/ns/\(name)", follow: true)
+                if theirs.st_ino != ours.st_ino { differing.insert(kind.flag) }
+            }
+        }
+        return differing
+    }
+}
+
+extension RuntimeSpec.Namespace.Kind {
+    /// The file name in `/proc/<pid>/ns`.
+    var procName: String {
+        switch self {
+        case .network: "net"
+        case .mount: "mnt"
+        default: rawValue
+        }
+    }
+}
+
+/// What the entering process does between `clone3` and its program.
+struct ExecChild: ~Copyable {
+    let launch: ExecLaunch
+    let process: PlannedProcess
+    let membership: Cgroup.Membership
+    let target: Int32
+    let namespaces: Namespaces
+
+    func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
+        try step(.namespaces) { () throws(SystemError) in
+            try becomeUndumpable()
+            try resetSignals()
+            try startSession()
+        }
+        try step(.cgroup) { () throws(SystemError) in try membership.join() }
+        // Entering the mount namespace also makes its root this process's root and directory.
+        try step(.namespaces) { () throws(SystemError) in try enter(namespaces, of: target) }
+        if namespaces.contains(.user) {
+            try step(.user) { () throws(SystemError) in try become(uid: 0, gid: 0, groups: []) }
+        }
+        // The host's procfs is out of reach from here on: the container's own is proven before it is used.
+        let procfs = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release()
+        let provenProcfs = procfs.flatMap { (try? fileSystemType(of: $0)) == Int(PROC_SUPER_MAGIC) ? $0 : nil }
+        var terminal: Int32?
+        if case .terminal(let size) = launch.stdio {
+            let pair = try step(.console) { () throws(SystemError) in
+                let multiplexer = try open("/dev/pts/ptmx", O_RDWR | O_NOCTTY)
+                guard try fileSystemType(of: multiplexer.raw) == Int(DEVPTS_SUPER_MAGIC) else {
+                    throw SystemError("open", errno: ENODEV, subject: "/dev/pts of the container is not a devpts")
+                }
+                return try Console.openPeer(of: multiplexer, size: size)
+            }
+            terminal = pair.peer
+            try step(.console) { () throws(SystemError) in
+                try sendMessage(peer, LaunchChannel.ready, descriptors: [pair.master])
+                try takeTerminal(pair.peer)
+                for number in Int32(0)...2 { try install(pair.peer, as: number) }
+            }
+        } else if case .descriptors(let input, let output, let error) = launch.stdio {
+            try step(.console) { () throws(SystemError) in try installStreams(input, output, error) }
+        }
+        let last = ProcessStep(
+            process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id)
+        let program = try last.prepare(terminal: terminal)
+        try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
+        let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
+        throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+}
+
+/// Puts three descriptors, which may be each other's numbers, under 0, 1 and 2.
+func installStreams(_ input: Int32, _ output: Int32, _ error: Int32) throws(SystemError) {
+    let lifted = [
+        try duplicate(input, atLeast: 64).release(), try duplicate(output, atLeast: 64).release(),
+        try duplicate(error, atLeast: 64).release(),
+    ]
+    for (number, raw) in lifted.enumerated() { try install(raw, as: Int32(number)) }
+}

@@ -1,0 +1,122 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// The last steps of a process before its program runs: who it is, what it may do, where it stands.
+///
+/// It runs inside the container's namespaces with the container's root as `/`. The order matters: the filter is installed
+/// while the right to do so is still held unless no-new-privileges gives it, and nothing is dumpable until all is dropped
+/// (CVE-2016-9962).
+struct ProcessStep {
+    let process: PlannedProcess
+    /// An open procfs of this pid namespace, proven; nil where the container has none.
+    let procfs: Int32?
+    var keepsSessionKeyring = false
+    var sessionName = "skiff"
+
+    /// Does everything but `exec`.
+    ///
+    /// - Parameter terminal: the process's own terminal, whose owner becomes the user.
+    /// - Returns: the program's path and its environment.
+    func prepare(terminal: Int32?) throws(RuntimeFailure) -> (path: String, environment: [String]) {
+        let identity = try identity()
+        if let terminal {
+            try step(.console) { () throws(SystemError) in
+                // Only the owner: the group is devpts's own choice.
+                try check("fchown", "terminal") { fchown(terminal, identity.uid, gid_t.max) }
+            }
+        }
+        if !keepsSessionKeyring {
+            // A kernel without keyrings, or a quota that is used up, is no reason not to start.
+            try? joinNewSessionKeyring(sessionName)
+        }
+        try step(.limits) { () throws(SystemError) in
+            for limit in process.limits { try setResourceLimit(limit.resource, soft: limit.soft, hard: limit.hard) }
+        }
+        if let score = process.oomScoreAdjustment, let procfs, score != 0 {
+            try step(.limits) { () throws(SystemError) in try writeControl("self/oom_score_adj", "\(score)", at: procfs)
+            }
+        }
+        // Without no-new-privileges only a privileged thread may install a filter, so it comes before the rights go.
+        if !process.noNewPrivileges { try installFilter() }
+        try step(.capabilities) { () throws(SystemError) in
+            try limitBoundingCapabilities(to: process.bounding)
+            try keepCapabilities(true)
+        }
+        try step(.user) { () throws(SystemError) in
+            _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
+            try become(uid: identity.uid, gid: identity.gid, groups: identity.groups)
+        }
+        try step(.capabilities) { () throws(SystemError) in
+            try keepCapabilities(false)
+            try setCapabilities(
+                effective: process.effective, permitted: process.permitted, inheritable: process.inheritable)
+            try setAmbientCapabilities(process.ambient)
+        }
+        try enterDirectory()
+        var environment = process.environment
+        if process.variable("HOME") == nil { environment.append("HOME=\(identity.home)") }
+        let path = try Executable.find(process.arguments[0], path: process.variable("PATH"))
+        if process.noNewPrivileges {
+            try step(.capabilities) { () throws(SystemError) in try forbidNewPrivileges() }
+            try installFilter()
+        }
+        return (path, environment)
+    }
+
+    private func installFilter() throws(RuntimeFailure) {
+        guard let filter = process.filter else { return }
+        try step(.seccomp) { () throws(SystemError) in
+            try Linux.installFilter(filter, flags: process.filterFlags)
+        }
+    }
+
+    private func enterDirectory() throws(RuntimeFailure) {
+        try step(.workingDirectory) { () throws(SystemError) in try changeDirectory(process.directory) }
+        // A directory outside the root has no path that getcwd can tell (CVE-2024-21626).
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        guard getcwd(&buffer, buffer.count) != nil, buffer[0] == CChar(UInt8(ascii: "/")) else {
+            throw RuntimeFailure(
+                .workingDirectory, "working directory \(process.directory) is outside the container", errno: ENOENT)
+        }
+    }
+
+    private func identity() throws(RuntimeFailure) -> Accounts.Identity {
+        let user = process.user
+        guard user.name != nil || !user.additionalGroups.isEmpty || process.variable("HOME") == nil else {
+            return Accounts.Identity(uid: user.uid, gid: user.gid, groups: user.additionalGids, home: "/")
+        }
+        let accounts = Accounts(passwd: try accountFile("/etc/passwd"), group: try accountFile("/etc/group"))
+        do {
+            guard let name = user.name else {
+                var identity = try accounts.identity(of: "\(user.uid)", additional: user.additionalGroups)
+                identity.gid = user.gid
+                identity.groups = user.additionalGids + identity.groups.filter { _ in !user.additionalGroups.isEmpty }
+                return identity
+            }
+            var identity = try accounts.identity(of: name, additional: user.additionalGroups)
+            // The primary group is a supplementary one too, so that a denial by `chmod g-` holds (CVE-2022-2989).
+            if !identity.groups.contains(identity.gid) { identity.groups.insert(identity.gid, at: 0) }
+            for gid in user.additionalGids where !identity.groups.contains(gid) { identity.groups.append(gid) }
+            return identity
+        } catch { throw RuntimeFailure(.user, error.description) }
+    }
+
+    /// The image's account file: only a plain file, only so large; a FIFO, a device or a link out is not followed.
+    private func accountFile(_ path: String) throws(RuntimeFailure) -> String {
+        try step(.user) { () throws(SystemError) in
+            let file: OwnedDescriptor
+            do throws(SystemError) {
+                file = try Linux.open(
+                    in: Directory.working, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, resolve: .noMagicLinks)
+            } catch {
+                if error.errno == ENOENT || error.errno == ENOTDIR { return "" }
+                throw error
+            }
+            guard try status(of: file.raw).isRegular else {
+                throw SystemError("open", errno: EINVAL, subject: "\(path), which is not a regular file")
+            }
+            return String(decoding: try readAll(file.raw, limit: 10 << 20), as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// A container's root directory by descriptor, and everything that is put into it.
+///
+/// Law 1: no path below it is ever resolved by string. Each look-up is `openat2` inside the root, each mount goes onto an
+/// open descriptor. What the image holds at those places, links and races included, cannot lead out.
+struct ContainerRoot: ~Copyable {
+    let descriptor: OwnedDescriptor
+    var raw: Int32 { descriptor.raw }
+
+    /// Mounts the root file system in this mount namespace, which is the container's own already.
+    init(_ source: RootfsSource) throws(SystemError) {
+        switch source {
+        case .overlay(let overlay):
+            // The list of directories is relative: mount(2) takes it in one page. The mount covers the store's own
+            // directory, which nobody in this namespace needs any more.
+            try changeDirectory(overlay.base)
+            if let upper = overlay.upper, let work = overlay.work {
+                let lower = overlay.lower.joined(separator: ":")
+                try mountHere(type: "overlay", options: "lowerdir=\(lower),upperdir=\(upper),workdir=\(work)")
+            } else {
+                try mountHere(type: "overlay", options: "lowerdir=" + overlay.lower.joined(separator: ":"))
+            }
+            descriptor = try Linux.open(overlay.base, O_PATH | O_DIRECTORY)
+            try changeDirectory(descriptor.raw)
+        case .directory(let path):
+            // pivot_root wants a mount, so the directory becomes one.
+            let tree = try MountTree(cloning: path, recursive: true)
+            let below = try Linux.open(path, O_PATH | O_DIRECTORY)
+            try tree.attach(over: below.raw)
+            descriptor = try Linux.open(path, O_PATH | O_DIRECTORY)
+        }
+    }
+
+    /// Something that is there; links are followed inside the root.
+    func open(_ path: String, _ flags: Int32 = O_PATH) throws(SystemError) -> OwnedDescriptor {
+        try Linux.open(in: raw, path.relative, flags)
+    }
+
+    /// A directory, made with those above it where they are missing.
+    func directory(_ path: String, mode: mode_t = 0o755) throws(SystemError) -> OwnedDescriptor {
+        do { return try open(path, O_PATH | O_DIRECTORY) } catch {
+            guard error.errno == ENOENT else { throw error }
+        }
+        var current = try open("/", O_PATH | O_DIRECTORY)
+        var walked = ""
+        for component in path.split(separator: "/") where component != "." {
+            walked += "/" + component
+            do { current = try open(walked, O_PATH | O_DIRECTORY) } catch {
+                guard error.errno == ENOENT else { throw error }
+                if component == ".." { throw error }
+                do { try makeDirectory(String(component), mode: mode, at: current.raw) } catch
+                    where error.errno == EEXIST
+                {
+                    // A link that leads nowhere yet, or a racing writer: both are refused by the look-up that follows.
+                }
+                current = try Linux.open(in: current.raw, String(component), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+            }
+        }
+        return current
+    }
+
+    /// A file, made empty where it is missing, with the directories above it.
+    func file(_ path: String) throws(SystemError) -> OwnedDescriptor {
+        do { return try open(path) } catch {
+            guard error.errno == ENOENT else { throw error }
+        }
+        let (parent, name) = path.parentAndName
+        let directory = try directory(parent)
+        let made = try Linux.open(in: directory.raw, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK, mode: 0o644)
+        return try Linux.open(in: directory.raw, name, O_PATH | O_NOFOLLOW).verified(sameAs: made.raw)
+    }
+
+    /// Makes the root, and what is mounted in it, what the program sees as `/`.
+    consuming func pivot(avoidingPivotRoot: Bool) throws(SystemError) {
+        if avoidingPivotRoot { try moveRoot(to: raw) } else { try pivotRoot(to: raw) }
+    }
+}
+
+extension OwnedDescriptor {
+    /// The descriptor itself, once it is shown to be the same file as another.
+    fileprivate consuming func verified(sameAs other: Int32) throws(SystemError) -> OwnedDescriptor {
+        let mine = try status(of: raw), theirs = try status(of: other)
+        guard mine.st_dev == theirs.st_dev, mine.st_ino == theirs.st_ino else {
+            throw SystemError("open", errno: ESTALE, subject: "a file that was swapped while it was made")
+        }
+        return self
+    }
+}
+
+extension String {
+    /// The path without its leading slashes, for look-ups below a descriptor; the root itself is ".".
+    var relative: String {
+        let rest = drop { $0 == "/" }
+        return rest.isEmpty ? "." : String(rest)
+    }
+
+    /// What is before the last slash, and what is behind it.
+    var parentAndName: (parent: String, name: String) {
+        var trimmed = self[...]
+        while trimmed.count > 1, trimmed.last == "/" { trimmed = trimmed.dropLast() }
+        guard let slash = trimmed.lastIndex(of: "/") else { return ("/", String(trimmed)) }
+        return (String(trimmed[..<slash]) + "/", String(trimmed[trimmed.index(after: slash)...]))
+    }
+}

@@ -1,0 +1,69 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// The device nodes and links of a container's `/dev`. See config-linux.md, "Default Devices", and runtime-linux.md.
+struct DeviceStep {
+    /// In a user namespace nodes cannot be made: the host's are mounted instead.
+    var bindsFromHost: Bool
+
+    static let standard: [RuntimeSpec.Device] = [
+        RuntimeSpec.Device(type: "c", path: "/dev/null", major: 1, minor: 3, mode: 0o666),
+        RuntimeSpec.Device(type: "c", path: "/dev/zero", major: 1, minor: 5, mode: 0o666),
+        RuntimeSpec.Device(type: "c", path: "/dev/full", major: 1, minor: 7, mode: 0o666),
+        RuntimeSpec.Device(type: "c", path: "/dev/random", major: 1, minor: 8, mode: 0o666),
+        RuntimeSpec.Device(type: "c", path: "/dev/urandom", major: 1, minor: 9, mode: 0o666),
+        RuntimeSpec.Device(type: "c", path: "/dev/tty", major: 5, minor: 0, mode: 0o666),
+    ]
+
+    func perform(_ devices: [RuntimeSpec.Device], in root: borrowing ContainerRoot) throws(SystemError) {
+        // Where /dev is the host's own, mounted in whole, nothing is made in it.
+        let wanted = Self.standard.filter { device in !devices.contains { $0.path == device.path } } + devices
+        let dev = try root.directory("/dev")
+        for device in wanted { try make(device, in: root, dev: dev.raw) }
+        for (name, target) in [
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"),
+        ] { try link(name, to: target, in: dev.raw) }
+        if exists("/proc/kcore") { try link("core", to: "/proc/kcore", in: dev.raw) }
+        if exists("pts/ptmx", at: dev.raw) {
+            if exists("ptmx", at: dev.raw) { try? unlink("ptmx", at: dev.raw) }
+            try link("ptmx", to: "pts/ptmx", in: dev.raw)
+        }
+    }
+
+    private func link(_ name: String, to target: String, in dev: Int32) throws(SystemError) {
+        do { try makeSymlink(name, to: target, at: dev) } catch  where error.errno == EEXIST {}
+    }
+
+    private func make(_ device: RuntimeSpec.Device, in root: borrowing ContainerRoot, dev: Int32) throws(SystemError) {
+        let (parent, name) = device.path.parentAndName
+        let directory = parent == "/dev/" ? try duplicate(dev) : try root.directory(parent)
+        if bindsFromHost {
+            let tree = try MountTree(cloning: device.path, recursive: false)
+            let place = try root.file(device.path)
+            try tree.attach(over: place.raw)
+            return
+        }
+        let kind: Int32 =
+            switch device.type {
+            case "b": S_IFBLK
+            case "p": S_IFIFO
+            default: S_IFCHR
+            }
+        let number = device.type == "p" ? 0 : skiff_makedev(UInt32(device.major), UInt32(device.minor))
+        let mode = mode_t(device.mode ?? 0o666) & 0o7777
+        if try !makeNodeEntry(name, mode: mode_t(kind) | mode, device: number, at: directory.raw) {
+            // What is there counts only if it is the very device: /dev/null may be a link an image left (CVE-2025-31133).
+            let there = try status(name, at: directory.raw)
+            guard there.kind == mode_t(kind), there.st_rdev == number else {
+                throw SystemError("mknod", errno: EEXIST, subject: device.path)
+            }
+        }
+        // mknod's mode passes the umask, and the owner is the maker.
+        try setModeEntry(name, mode, at: directory.raw)
+        if device.uid != nil || device.gid != nil {
+            try setOwnerEntry(name, uid: device.uid ?? 0, gid: device.gid ?? 0, at: directory.raw)
+        }
+    }
+}

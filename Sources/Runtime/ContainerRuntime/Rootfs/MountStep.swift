@@ -1,0 +1,138 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// Performs the planned mounts, in order.
+struct MountStep {
+    /// Whether the container has a cgroup namespace of its own, so that mounting shows its own part.
+    var ownCgroupNamespace: Bool
+    var cgroups: CgroupLayout
+    /// The container's cgroup, below each hierarchy's root.
+    var cgroupPath: String
+
+    /// Performs one mount.
+    ///
+    /// - Returns: a procfs that was mounted, held by descriptor, for later writes that must not be redirected.
+    func perform(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) -> Int32? {
+        switch mount.kind {
+        case .bind(let source, let recursive):
+            try bind(mount, source: source, recursive: recursive, in: root)
+        case .cgroup:
+            try mountCgroups(mount, in: root)
+        case .fileSystem(let type, let source):
+            return try mountFileSystem(mount, type: type, source: source, in: root)
+        }
+        return nil
+    }
+
+    private func bind(
+        _ mount: PlannedMount, source: String, recursive: Bool, in root: borrowing ContainerRoot
+    ) throws(SystemError) {
+        let tree = try MountTree(cloning: source, recursive: recursive)
+        let isDirectory = try status(of: tree.raw).isDirectory
+        let target = isDirectory ? try root.directory(mount.destination) : try root.file(mount.destination)
+        if !mount.attributes.isEmpty || !mount.cleared.isEmpty {
+            try tree.change(set: mount.attributes, clear: mount.cleared)
+        }
+        if !mount.recursiveAttributes.isEmpty || !mount.recursiveCleared.isEmpty {
+            try tree.change(set: mount.recursiveAttributes, clear: mount.recursiveCleared, recursive: true)
+        }
+        if let propagation = mount.propagation {
+            try changeMount(tree.raw, propagation: propagation, recursive: mount.recursivePropagation)
+        }
+        try tree.attach(over: target.raw)
+    }
+
+    private func mountFileSystem(
+        _ mount: PlannedMount, type: String, source: String?, in root: borrowing ContainerRoot
+    ) throws(SystemError) -> Int32? {
+        let target = try root.directory(mount.destination)
+        let tree = try makeTree(type: type, source: source, mount)
+        if mount.copiesUp {
+            let below = try root.open(mount.destination, O_RDONLY | O_DIRECTORY)
+            let above = try Linux.open(".", O_RDONLY | O_DIRECTORY, at: tree.raw)
+            try copyUp(from: below.raw, to: above.raw)
+        }
+        try tree.attach(over: target.raw)
+        if let propagation = mount.propagation {
+            try changeMount(tree.raw, propagation: propagation, recursive: mount.recursivePropagation)
+        }
+        guard type == "proc" else { return nil }
+        return try Linux.open(".", O_RDONLY | O_DIRECTORY, at: tree.raw).release()
+    }
+
+    private func makeTree(type: String, source: String?, _ mount: PlannedMount) throws(SystemError) -> MountTree {
+        do {
+            return try MountTree(type: type, source: source, options: mount.data, attributes: mount.attributes)
+        } catch {
+            // Without a tty group in this user namespace devpts refuses the group; it works without.
+            guard type == "devpts", error.errno == EINVAL, mount.data.contains(where: { $0.hasPrefix("gid=") }) else {
+                throw error.about("\(type) on \(mount.destination) (\(error.subject ?? ""))")
+            }
+            return try MountTree(
+                type: type, source: source, options: mount.data.filter { !$0.hasPrefix("gid=") },
+                attributes: mount.attributes)
+        }
+    }
+
+    /// v2: the one file system. v1: a small tmpfs with a directory for each hierarchy, as every host shows it.
+    private func mountCgroups(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
+        let target = try root.directory(mount.destination)
+        guard cgroups.isV1 else {
+            if ownCgroupNamespace {
+                let tree = try MountTree(type: "cgroup2", source: "cgroup", attributes: mount.attributes)
+                try tree.attach(over: target.raw)
+            } else {
+                let tree = try MountTree(cloning: cgroups.unified + cgroupPath, recursive: false)
+                try tree.change(set: mount.attributes)
+                try tree.attach(over: target.raw)
+            }
+            return
+        }
+        let small = try MountTree(
+            type: "tmpfs", source: "tmpfs", options: ["mode=755", "size=64k"],
+            attributes: mount.attributes.subtracting(.readOnly))
+        for hierarchy in cgroups.hierarchies {
+            try makeDirectory(hierarchy.name, at: small.raw)
+            for alias in hierarchy.aliases { try makeSymlink(alias, to: hierarchy.name, at: small.raw) }
+        }
+        try small.attach(over: target.raw)
+        for hierarchy in cgroups.hierarchies {
+            let place = try Linux.open(in: small.raw, hierarchy.name, O_PATH | O_DIRECTORY)
+            let tree =
+                ownCgroupNamespace
+                ? try MountTree(
+                    type: "cgroup", source: "cgroup", options: hierarchy.options, attributes: mount.attributes)
+                : try MountTree(cloning: hierarchy.mountPoint + cgroupPath, recursive: false)
+            if !ownCgroupNamespace { try tree.change(set: mount.attributes) }
+            try tree.attach(over: place.raw)
+        }
+        if mount.attributes.contains(.readOnly) { try small.change(set: .readOnly) }
+    }
+
+    /// Fills a new tmpfs with what the directory it will cover holds: plain files, directories and links, by descriptor.
+    private func copyUp(from source: Int32, to target: Int32) throws(SystemError) {
+        for entry in try readDirectory(source) {
+            let name = entry.name.text
+            let status = try Linux.status(name, at: source)
+            switch status.kind {
+            case mode_t(S_IFDIR):
+                try makeDirectory(name, mode: status.permissions, at: target)
+                let below = try Linux.open(in: source, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+                let above = try Linux.open(in: target, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+                try setOwner(above.raw, uid: status.st_uid, gid: status.st_gid)
+                try setMode(above.raw, status.permissions)
+                try copyUp(from: below.raw, to: above.raw)
+            case mode_t(S_IFLNK):
+                try makeSymlink(name, to: try readLink(name, at: source), at: target)
+            case mode_t(S_IFREG):
+                let from = try Linux.open(in: source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+                let to = try Linux.open(in: target, name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+                while try copyFileRange(from: from.raw, to: to.raw, count: 1 << 20) > 0 {}
+                try setOwner(to.raw, uid: status.st_uid, gid: status.st_gid)
+                try setMode(to.raw, status.permissions)
+            default: break
+            }
+        }
+    }
+}

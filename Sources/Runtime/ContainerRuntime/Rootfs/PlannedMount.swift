@@ -1,0 +1,102 @@
+internal import Linux
+internal import OCI
+
+/// One mount of a document with its options told apart: attributes of the mount, data of the file system, propagation.
+struct PlannedMount: Sendable, Equatable {
+    enum Kind: Sendable, Equatable {
+        case bind(source: String, recursive: Bool)
+        case fileSystem(type: String, source: String?)
+        /// The container's cgroup, in whichever form this host has.
+        case cgroup
+    }
+
+    var kind: Kind
+    var destination: String
+    var attributes: MountAttributes = []
+    /// Attributes that a bind takes away from its source's.
+    var cleared: MountAttributes = []
+    var recursiveAttributes: MountAttributes = []
+    var recursiveCleared: MountAttributes = []
+    var data: [String] = []
+    var propagation: Propagation?
+    var recursivePropagation = false
+    /// Whether the content of the directory below is copied into the new tmpfs.
+    var copiesUp = false
+
+    init(_ mount: RuntimeSpec.Mount) throws(RuntimeFailure) {
+        guard mount.destination.hasPrefix("/") else {
+            throw RuntimeFailure(.specification, "mount destination \"\(mount.destination)\" is not an absolute path")
+        }
+        guard mount.uidMappings.isEmpty, mount.gidMappings.isEmpty else {
+            throw RuntimeFailure(.specification, "mount \(mount.destination): id-mapped mounts are not supported yet")
+        }
+        destination = mount.destination
+        var bind: (is: Bool, recursive: Bool) = (mount.type == "bind" || mount.type == "rbind", mount.type == "rbind")
+        for option in mount.options {
+            switch option {
+            case "bind": bind = (true, bind.recursive)
+            case "rbind": bind = (true, true)
+            case "defaults", "remount", "": break
+            case "tmpcopyup": copiesUp = true
+            default:
+                if let change = Self.attributes[option] {
+                    Self.apply(change, &attributes, &cleared)
+                } else if option.hasPrefix("r"), let change = Self.attributes[String(option.dropFirst())] {
+                    Self.apply(change, &recursiveAttributes, &recursiveCleared)
+                } else if let change = Self.propagations[option] {
+                    propagation = change.kind
+                    recursivePropagation = change.recursive
+                } else {
+                    data.append(option)
+                }
+            }
+        }
+        let type = mount.type ?? "none"
+        if bind.is {
+            guard let source = mount.source, !source.isEmpty else {
+                throw RuntimeFailure(.specification, "mount \(mount.destination): a bind needs a source")
+            }
+            if let stray = data.first {
+                throw RuntimeFailure(
+                    .specification, "mount \(mount.destination): unknown option \"\(stray)\" for a bind")
+            }
+            kind = .bind(source: source, recursive: bind.recursive)
+        } else if type == "cgroup" || type == "cgroup2" {
+            kind = .cgroup
+        } else {
+            kind = .fileSystem(type: type, source: mount.source)
+        }
+    }
+
+    private static func apply(
+        _ change: (set: Bool, MountAttributes), _ attributes: inout MountAttributes, _ cleared: inout MountAttributes
+    ) {
+        if change.set {
+            attributes.insert(change.1)
+            cleared.remove(change.1)
+        } else {
+            attributes.remove(change.1)
+            cleared.insert(change.1)
+        }
+    }
+
+    /// The words of mount(8) for attributes of a mount; with an `r` in front they hold for the mounts below as well.
+    private static let attributes: [String: (set: Bool, MountAttributes)] = [
+        "ro": (true, .readOnly), "rw": (false, .readOnly),
+        "nosuid": (true, .noSUID), "suid": (false, .noSUID),
+        "nodev": (true, .noDevices), "dev": (false, .noDevices),
+        "noexec": (true, .noExec), "exec": (false, .noExec),
+        "noatime": (true, .noAccessTime), "atime": (false, .noAccessTime),
+        "nodiratime": (true, .noDirectoryAccessTime), "diratime": (false, .noDirectoryAccessTime),
+        "strictatime": (true, .strictAccessTime), "nostrictatime": (false, .strictAccessTime),
+        "relatime": (false, .accessTimeMask), "norelatime": (false, []),
+        "nosymfollow": (true, .noSymlinkFollow), "symfollow": (false, .noSymlinkFollow),
+    ]
+
+    private static let propagations: [String: (kind: Propagation, recursive: Bool)] = [
+        "private": (.private, false), "rprivate": (.private, true),
+        "slave": (.slave, false), "rslave": (.slave, true),
+        "shared": (.shared, false), "rshared": (.shared, true),
+        "unbindable": (.unbindable, false), "runbindable": (.unbindable, true),
+    ]
+}
