@@ -30,7 +30,10 @@ public enum TransferProgress: Sendable, Hashable {
         case verifyingChecksum, downloadComplete
         case extracting(current: Int64, total: Int64)
         case pullComplete, alreadyExists
+        case loading(current: Int64, total: Int64)
         case preparing
+        /// A plain layer is packed before it goes out.
+        case packing(current: Int64, total: Int64)
         case pushing(current: Int64, total: Int64)
         case pushed, layerAlreadyExists
         case mounted(from: String)
@@ -73,7 +76,9 @@ public enum TransferProgress: Sendable, Hashable {
     public var bytes: (current: Int64, total: Int64)? {
         guard case .layer(_, let stage) = self else { return nil }
         switch stage {
-        case .downloading(let current, let total), .extracting(let current, let total), .pushing(let current, let total):
+        case .downloading(let current, let total), .extracting(let current, let total),
+            .loading(let current, let total), .packing(let current, let total),
+            .pushing(let current, let total):
             return (current, total)
         default: return nil
         }
@@ -97,7 +102,9 @@ extension TransferProgress.LayerStage {
         case .extracting: "Extracting"
         case .pullComplete: "Pull complete"
         case .alreadyExists: "Already exists"
+        case .loading: "Loading layer"
         case .preparing: "Preparing"
+        case .packing: "Compressing"
         case .pushing: "Pushing"
         case .pushed: "Pushed"
         case .layerAlreadyExists: "Layer already exists"

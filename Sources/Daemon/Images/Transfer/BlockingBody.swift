@@ -2,6 +2,7 @@ public import Archive
 internal import Dispatch
 public import Failures
 public import NIOCore
+internal import NIOPosix
 internal import Synchronization
 
 /// The bridge from a body that arrives asynchronously to code that reads and blocks.
@@ -111,5 +112,29 @@ public final class BlockingBody: ByteSource, Sendable {
         var room: Latch<Void>?
         if filled > 0, state.bytes < capacity / 2 { swap(&room, &state.room) }
         return (filled, state.end, room)
+    }
+}
+
+extension BlockingBody {
+    /// Gives a body to code that reads and blocks, on a thread of `threads`. A cancelled task makes the reader fail.
+    static func reading<Body: AsyncSequence & Sendable, Value: Sendable>(
+        _ body: Body, on threads: NIOThreadPool, _ read: @escaping @Sendable (BlockingBody) -> Value,
+        onFailure: @Sendable (Failure) -> Value
+    ) async -> Value where Body.Element == ByteBuffer {
+        let stream = BlockingBody()
+        return await withTaskCancellationHandler {
+            async let _: Void = stream.feed(body)
+            let value: Value
+            do {
+                value = try await threads.runIfActive { read(stream) }
+            } catch {
+                value = onFailure(.from(error))
+            }
+            stream.cancel()
+            // A body that is not read to its end is left to whoever owns the connection.
+            return value
+        } onCancel: {
+            stream.cancel()
+        }
     }
 }

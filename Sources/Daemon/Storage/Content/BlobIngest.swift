@@ -1,6 +1,6 @@
 internal import CLinux
 public import Failures
-internal import Linux
+public import Linux
 public import OCI
 internal import Synchronization
 
@@ -61,6 +61,17 @@ public final class BlobIngest: Sendable {
             state.hash.update(bufferPointer: bytes)
             state.offset += Int64(bytes.count)
         }
+    }
+
+    /// The file so far, opened for reading on its own, so that a layer can be unpacked while it comes. It stays readable
+    /// after the commit; what lies beyond ``offset`` is not there yet.
+    public func reader() throws(Failure) -> OwnedDescriptor {
+        do { return try duplicateForReading() } catch { throw ContentStore.failure("cannot read content on its way", error) }
+    }
+
+    /// By the open file, since the path may be the blob's by now.
+    private func duplicateForReading() throws(SystemError) -> OwnedDescriptor {
+        try open("/proc/self/fd/\(file.raw)", O_RDONLY)
     }
 
     /// Drops what is here, to start again from the first byte.

@@ -54,10 +54,11 @@ public final class OverlaySnapshotter: Snapshotter {
             throw Failure(.internal, "cannot open a new layer: \(error)", cause: error)
         }
         return LayerDraft(
-            directory: directory,
-            onCommit: { [self] key throws(Failure) in
+            directory: directory, parent: parent,
+            onCommit: { [self] (key, final) throws(Failure) in
                 do throws(Failure) {
-                    try add(SnapshotRow(key: key, number: number, kind: .layer, parent: parent, created: secondsNow()))
+                    if final != parent { try place(number, on: final) }
+                    try add(SnapshotRow(key: key, number: number, kind: .layer, parent: final, created: secondsNow()))
                 } catch {
                     erase(number)
                     // Somebody else made the same layer meanwhile: one is enough.
@@ -206,6 +207,28 @@ public final class OverlaySnapshotter: Snapshotter {
         } catch {
             erase(number)
             throw ContentStore.failure("cannot make a new snapshot", error)
+        }
+    }
+
+    /// Checks a parent that was not known when the draft was made, and takes over its top directory's owner and mode
+    /// unless the layer had its own.
+    private func place(_ number: Int64, on parent: String?) throws(Failure) {
+        let below = try index.withLock { (index) throws(Failure) -> Int64? in
+            try index.checkParent(parent, deepest: OverlaySnapshotter.deepest)
+            return parent.flatMap { index[$0]?.number }
+        }
+        guard let below else { return }
+        do {
+            let fs = try Linux.open("\(root)/\(number)/fs", O_RDONLY | O_DIRECTORY)
+            let own = try status(of: fs.raw)
+            guard own.permissions == 0o755, own.st_uid == geteuid(), own.st_gid == getegid() else { return }
+            let top = try status("\(root)/\(below)/fs")
+            if top.st_uid != own.st_uid || top.st_gid != own.st_gid {
+                try setOwner(fs.raw, uid: top.st_uid, gid: top.st_gid)
+            }
+            if top.permissions != own.permissions { try setMode(fs.raw, top.permissions) }
+        } catch {
+            throw ContentStore.failure("cannot finish a new layer", error)
         }
     }
 
