@@ -39,8 +39,11 @@ public final class BodyWriter: Sendable {
 public struct RawConnection: Sendable {
     let reader: ConnectionReader
     let outbound: NIOAsyncChannelOutboundWriter<ConnectionOutput>
+    let channel: any Channel
+    let linger: TimeAmount
+
     /// The connection's event loop, on which a relay lives best.
-    public let eventLoop: any EventLoop
+    public var eventLoop: any EventLoop { channel.eventLoop }
 
     /// The next bytes from the client, nil when it has closed its sending side; one caller at a time.
     public func read() async throws -> ByteBuffer? { try await reader.nextBytes() }
@@ -50,4 +53,16 @@ public struct RawConnection: Sendable {
 
     /// Closes our sending side: the client sees the end and may still send.
     public func closeOutput() { outbound.finish() }
+
+    /// Closes our sending side for good, and the connection when the client has not done so after a moment.
+    public func finish() {
+        outbound.finish()
+        let channel = channel
+        channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
+    }
+
+    /// Runs `action` when the connection is gone altogether, both ways.
+    public func whenClosed(_ action: @escaping @Sendable () -> Void) {
+        channel.closeFuture.whenComplete { _ in action() }
+    }
 }

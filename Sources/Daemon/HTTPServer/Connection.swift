@@ -50,7 +50,8 @@ struct Connection: Sendable {
         if case .takeOver(let body) = reply.body {
             guard try await reader.discardBody(upTo: limits.discardBytes) else { return false }
             try await outbound.write(.takeOver(Self.literalHead(reply)))
-            let raw = RawConnection(reader: reader, outbound: outbound, eventLoop: channel.channel.eventLoop)
+            let raw = RawConnection(
+                reader: reader, outbound: outbound, channel: channel.channel, linger: limits.linger)
             try await body(raw)
             return false
         }

@@ -1,0 +1,84 @@
+internal import HTTPServer
+internal import Linux
+internal import NIOCore
+internal import NIOPosix
+
+/// Carries bytes between a taken-over connection and the stream of a process, until the process's output ends.
+///
+/// The bytes are framed already; nothing here looks at them but the detach keys of a terminal. Each direction ends by
+/// itself: the client's half-close is the end of stdin, the end of output half-closes towards the client, which
+/// then closes. If the client vanishes the process's stream is let go.
+struct Relay: Sendable {
+    /// Why a relay ended.
+    enum End: Sendable { case outputEnded, detached }
+
+    let connection: RawConnection
+    /// Whether what the client sends is for the process; without it is read and dropped.
+    let forwardsInput: Bool
+    /// Whether the end of input ends the whole attach: with a terminal there is no half of it to stay for.
+    let endsWithInput: Bool
+    /// The keys to look for; nil without a terminal.
+    let detachKeys: DetachSequence?
+
+    /// - Parameter descriptor: the process's stream socket, taken over.
+    func run(_ descriptor: Int32) async throws -> End {
+        let process = try await ClientBootstrap(group: connection.eventLoop)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .withConnectedSocket(descriptor) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        let stream = process.channel
+        connection.whenClosed { stream.close(promise: nil) }
+        return try await process.executeThenClose { inbound, outbound in
+            try await withThrowingTaskGroup(of: End?.self) { group in
+                group.addTask { try await carryInput(outbound, stream) }
+                group.addTask {
+                    do {
+                        for try await bytes in inbound { try await connection.write(bytes) }
+                    } catch is IOError {
+                        // The shim closed with our last bytes unread, or the client is gone: the end either way.
+                    }
+                    connection.finish()
+                    return .outputEnded
+                }
+                var end: End?
+                while let next = try await group.next() { end = end ?? next }
+                return end ?? .outputEnded
+            }
+        }
+    }
+
+    /// Ends when the client closes its side; behind the end of output it only waits for that.
+    private func carryInput(_ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ stream: any Channel) async throws
+        -> End?
+    {
+        var keys = detachKeys
+        var open = forwardsInput
+        while let bytes = try await connection.read() {
+            guard open else { continue }
+            var passed = bytes
+            var detached = false
+            if keys != nil, let result = keys?.filter(bytes.readableBytesView) {
+                passed = ByteBuffer(bytes: result.passed)
+                detached = result.detached
+            }
+            do {
+                if passed.readableBytes > 0 { try await outbound.write(passed) }
+            } catch {
+                open = false
+            }
+            if detached {
+                connection.finish()
+                try? await stream.close()
+                return .detached
+            }
+        }
+        guard forwardsInput else { return nil }
+        outbound.finish()
+        if endsWithInput { try? await stream.close() }
+        return nil
+    }
+}
