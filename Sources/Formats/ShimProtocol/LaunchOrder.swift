@@ -50,8 +50,10 @@ public struct ExecOrder: Sendable, Hashable {
     public var environment: [String]?
     public var workingDirectory: String?
     public var user: String?
-    /// Every capability, no filter.
-    public var privileged: Bool
+    /// `CAP_…` names.
+    public var capabilities: [String]?
+    /// Whether the container's system call filter holds for it too.
+    public var isFiltered: Bool
     public var terminal: Bool
     public var rows: UInt16?
     public var columns: UInt16?
@@ -60,14 +62,16 @@ public struct ExecOrder: Sendable, Hashable {
 
     public init(
         id: String, arguments: [String], environment: [String]?, workingDirectory: String?, user: String?,
-        privileged: Bool, terminal: Bool, rows: UInt16?, columns: UInt16?, streams: [StreamOrder], input: InputOrder
+        capabilities: [String]?, isFiltered: Bool, terminal: Bool, rows: UInt16?, columns: UInt16?,
+        streams: [StreamOrder], input: InputOrder
     ) {
         self.id = id
         self.arguments = arguments
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.user = user
-        self.privileged = privileged
+        self.capabilities = capabilities
+        self.isFiltered = isFiltered
         self.terminal = terminal
         self.rows = rows
         self.columns = columns
@@ -120,4 +124,10 @@ public struct LogOrder: Sendable, Hashable {
         self.maximumFiles = maximumFiles
         self.attributes = attributes
     }
+}
+
+/// Where a shim is found.
+public enum ShimEndpoint {
+    /// The socket's name in the shim's directory.
+    public static let socketName = "shim.sock"
 }

@@ -118,7 +118,8 @@ extension ExecOrder {
         object.set("env", environment)
         object.set("cwd", workingDirectory)
         object.set("user", user)
-        object.set("privileged", privileged)
+        object.set("capabilities", capabilities)
+        object.set("filter", isFiltered)
         object.set("terminal", terminal)
         object.set("rows", rows)
         object.set("columns", columns)
@@ -131,7 +132,8 @@ extension ExecOrder {
         self.init(
             id: try fields.string("id"), arguments: try fields.strings("args"),
             environment: try fields.optionalStrings("env"), workingDirectory: try fields.optionalString("cwd"),
-            user: try fields.optionalString("user"), privileged: try fields.flag("privileged"),
+            user: try fields.optionalString("user"),
+            capabilities: try fields.optionalStrings("capabilities"), isFiltered: try fields.flag("filter"),
             terminal: try fields.flag("terminal"), rows: try fields.optionalNumber("rows"),
             columns: try fields.optionalNumber("columns"), streams: try streamOrders(fields),
             input: try InputOrder(fields))

@@ -94,7 +94,7 @@ public struct ExitReport: Sendable, Hashable {
 }
 
 /// Why something was not done.
-public struct FailureReport: Sendable, Hashable {
+public struct FailureReport: Error, Sendable, Hashable {
     /// The step of making a container or process that failed, or `request` for a request that made no sense.
     public var stage: String
     /// 0 when it was not the kernel that said no.

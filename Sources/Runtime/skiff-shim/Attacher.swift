@@ -1,0 +1,158 @@
+internal import CLinux
+internal import Linux
+internal import ShimProtocol
+
+/// One stream socket to the daemon: output queues here for one read at most, input comes from here.
+final class Attacher {
+    let order: StreamOrder
+    private let socket: OwnedDescriptor
+    private let loop: EventLoop
+    private var watch: Watch?
+    private var queue: [UInt8] = []
+    private var queued = 0
+    private var deadline: UInt64?
+    private var endsWhenEmpty = false
+    private(set) var isOpen = true
+    private var inputIsPaused = false
+    private var inputHasEnded = false
+
+    /// The queue is empty again: the process's output may be read on.
+    var onDrained: (() -> Void)?
+    /// Bytes for the process; empty is the end of input.
+    var onInput: ((UnsafeRawBufferPointer) -> Void)?
+    /// The socket is gone, by the peer, by impatience or by `finish`.
+    var onClosed: ((Attacher) -> Void)?
+
+    init(_ order: StreamOrder, _ socket: consuming OwnedDescriptor, _ loop: EventLoop) throws(SystemError) {
+        self.order = order
+        self.loop = loop
+        try setNonBlocking(socket.raw)
+        self.socket = socket
+        watch = try loop.watch(self.socket.raw, order.input ? [.readable] : []) { [unowned self] in ready($0) }
+    }
+
+    var isBlocked: Bool { isOpen && queued < queue.count }
+
+    func wants(_ stream: LogStream) -> Bool { stream == .stdout ? order.output : order.errors }
+
+    /// Sends a piece of output; what does not go at once is kept, and then `isBlocked`.
+    func send(_ bytes: UnsafeRawBufferPointer) {
+        guard isOpen else { return }
+        if isBlocked {
+            queue.append(contentsOf: bytes)
+            return
+        }
+        do {
+            let count = try sendSome(socket.raw, bytes)
+            if count < bytes.count { keep(UnsafeRawBufferPointer(rebasing: bytes[count...])) }
+        } catch {
+            if error.errno == EAGAIN { keep(bytes) } else { close() }
+        }
+    }
+
+    /// Ends the stream once everything queued was delivered.
+    func finish() {
+        guard isOpen else { return }
+        if isBlocked { endsWhenEmpty = true } else { close() }
+    }
+
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
+        watch?.cancel()
+        watch = nil
+        cancelDeadline()
+        queue = []
+        queued = 0
+        // Both directions: the peer may hold a duplicate of nothing, but a reader must see the end now.
+        shutDown(socket.raw, reading: true, writing: true)
+        let (drained, closed) = (onDrained, onClosed)
+        (onDrained, onInput, onClosed) = (nil, nil, nil)
+        drained?()
+        closed?(self)
+    }
+
+    /// While the process does not take its input, none is read here.
+    func pauseInput(_ paused: Bool) {
+        guard order.input, inputIsPaused != paused else { return }
+        inputIsPaused = paused
+        updateInterest()
+    }
+
+    // MARK: Inside
+
+    private func keep(_ bytes: UnsafeRawBufferPointer) {
+        queue.append(contentsOf: bytes)
+        startDeadline()
+        updateInterest()
+    }
+
+    private func ready(_ readiness: Readiness) {
+        if isBlocked, readiness.canWrite { flush() }
+        guard isOpen else { return }
+        if !readiness.isDisjoint(with: [.hangUp, .failed]), !order.input || inputHasEnded || inputIsPaused {
+            close()
+        } else if order.input, !inputHasEnded, !inputIsPaused, readiness.canRead {
+            readInput()
+        }
+    }
+
+    private func flush() {
+        do {
+            let count = try queue.withUnsafeBytes { (bytes) throws(SystemError) in
+                try sendSome(socket.raw, UnsafeRawBufferPointer(rebasing: bytes[queued...]))
+            }
+            queued += count
+        } catch {
+            if error.errno != EAGAIN { close() }
+            return
+        }
+        cancelDeadline()
+        if isBlocked {
+            startDeadline()
+            return
+        }
+        queue = []
+        queued = 0
+        if endsWhenEmpty {
+            close()
+        } else {
+            updateInterest()
+            onDrained?()
+        }
+    }
+
+    private func readInput() {
+        let room = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[StreamFrame.headerSize...])
+        do {
+            let count = try Linux.read(socket.raw, into: room)
+            if count == 0 {
+                inputHasEnded = true
+                updateInterest()
+            }
+            onInput?(UnsafeRawBufferPointer(rebasing: room[..<count]))
+        } catch {
+            if error.errno != EAGAIN { close() }
+        }
+    }
+
+    private func updateInterest() {
+        var interest: Readiness = []
+        if order.input && !inputHasEnded && !inputIsPaused { interest.insert(.readable) }
+        if isBlocked { interest.insert(.writable) }
+        watch?.change(interest)
+    }
+
+    private func startDeadline() {
+        guard let patience = order.patience, deadline == nil else { return }
+        deadline = loop.after(Int64(patience) * 1000) { [unowned self] in
+            deadline = nil
+            close()
+        }
+    }
+
+    private func cancelDeadline() {
+        if let deadline { loop.cancelDeadline(deadline) }
+        deadline = nil
+    }
+}

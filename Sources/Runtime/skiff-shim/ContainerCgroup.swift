@@ -1,0 +1,111 @@
+internal import CLinux
+internal import ContainerRuntime
+internal import Linux
+internal import OCI
+
+/// The container's cgroup, and what the kernel says about its memory.
+final class ContainerCgroup {
+    let cgroup: Cgroup
+    /// How many processes the kernel has killed in it so far.
+    private var kills: UInt64 = 0
+    private var watcher: MemoryWatcher?
+    private var watch: Watch?
+    private var isRemoved = false
+
+    /// Makes the group with its limits.
+    init(_ path: String, _ resources: RuntimeSpec.Resources) throws {
+        cgroup = try Cgroup(path: path, layout: CgroupLayout.detect())
+        try cgroup.create(resources)
+    }
+
+    /// Tells of every time the kernel kills something in it for want of memory.
+    func watchMemory(_ loop: EventLoop, _ onKill: @escaping () -> Void) {
+        guard let watcher = try? MemoryWatcher(cgroup) else { return }
+        self.watcher = watcher
+        watch = try? loop.watch(watcher.raw, [.readable]) { [unowned self] _ in
+            watcher.drain()
+            // v2 reports every change of its counters, v1 also the removal of the group.
+            if countKills() { onKill() }
+        }
+    }
+
+    func stopWatching() {
+        watch?.cancel()
+        watch = nil
+        watcher = nil
+    }
+
+    /// The last word on whether memory was the reason of an end.
+    func sawOutOfMemory() -> Bool {
+        _ = countKills()
+        return outOfMemory
+    }
+
+    var outOfMemory: Bool { kills > 0 }
+
+    /// Looks at the kernel's counter; true when it went up.
+    private func countKills() -> Bool {
+        guard !isRemoved else { return false }
+        let now = cgroup.outOfMemoryKills()
+        defer { kills = max(kills, now) }
+        return now > kills
+    }
+
+    func processes() throws(SystemError) -> [pid_t] { try cgroup.processes() }
+    func apply(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) { try cgroup.update(resources) }
+    func freeze(_ frozen: Bool) throws(RuntimeFailure) { try cgroup.freeze(frozen) }
+    func killAll() { try? cgroup.kill() }
+
+    /// Removes the group; false when something in it has not ended yet.
+    func removeNow() -> Bool {
+        if isRemoved { return true }
+        do {
+            try cgroup.delete()
+            isRemoved = true
+        } catch {
+            // Gone by another's hand is gone.
+            isRemoved = error.errno == ENOENT
+        }
+        return isRemoved
+    }
+}
+
+/// A descriptor that becomes readable when the kernel ran out of the group's memory.
+private final class MemoryWatcher {
+    private enum Source: ~Copyable {
+        /// cgroup v1: an eventfd that `cgroup.event_control` ties to `memory.oom_control`.
+        case event(EventFD)
+        /// cgroup v2: a watch on `memory.events`, which changes with its counters.
+        case changes(Inotify)
+    }
+
+    private let source: Source
+
+    init(_ cgroup: Cgroup) throws(SystemError) {
+        if cgroup.layout.isV1 {
+            guard let root = cgroup.layout.mountPoint(of: "memory") else { throw SystemError("open", errno: ENOENT) }
+            let event = try EventFD()
+            let control = try open("\(root)\(cgroup.path)/memory.oom_control", O_RDONLY)
+            try writeControl("\(root)\(cgroup.path)/cgroup.event_control", "\(event.raw) \(control.raw)")
+            source = .event(event)
+        } else {
+            let changes = try Inotify()
+            _ = try changes.add("\(cgroup.layout.unified)\(cgroup.path)/memory.events", [.modified])
+            source = .changes(changes)
+        }
+    }
+
+    var raw: Int32 {
+        switch source {
+        case .event(let event): event.raw
+        case .changes(let changes): changes.raw
+        }
+    }
+
+    func drain() {
+        switch source {
+        case .event(let event): event.drain()
+        case .changes(let changes): _ = try? changes.events()
+        }
+    }
+}

@@ -1,0 +1,177 @@
+internal import CLinux
+internal import Linux
+internal import ShimProtocol
+
+/// Everything that flows into and out of one process: its pipes or terminal, the log, and whoever is attached.
+///
+/// ```
+///             ┌─► log file                 never waits
+/// process ──► read 32 KiB ─┼─► attacher ─► socket         keeps one read; then no more is read
+///             └─► attacher ─► socket
+/// process ◄── input ◄── attachers that have input
+/// ```
+///
+/// What is read is in the log before it goes to anybody, so no attacher, however slow, costs the log a byte; it can only
+/// make the process wait (for as long as its patience lasts).
+final class ProcessStreams {
+    /// What the runtime hands over for one process.
+    enum Ends: ~Copyable {
+        case pipes(input: OwnedDescriptor?, output: OwnedDescriptor, errors: OwnedDescriptor)
+        case terminal(OwnedDescriptor)
+    }
+
+    private let loop: EventLoop
+    private let log: LogFile?
+    private let inputOrder: InputOrder
+    let isTerminal: Bool
+    private var sources: [OutputSource] = []
+    private var input: ProcessInput?
+    private var attachers: [Attacher] = []
+    private var terminal: OwnedDescriptor?
+    private var isPaused = false
+    private var isDraining = false
+    private var isFinished = false
+
+    /// Every output has ended; the attachers may still be draining.
+    var onOutputEnd: (() -> Void)?
+    /// The last attacher of a finished process is gone.
+    var onIdle: (() -> Void)?
+
+    init(_ ends: consuming Ends, input order: InputOrder, log: LogFile?, loop: EventLoop) throws(SystemError) {
+        self.loop = loop
+        self.log = log
+        inputOrder = order
+        switch consume ends {
+        case .pipes(let input, let output, let errors):
+            isTerminal = false
+            if let input { self.input = try ProcessInput(input, loop) }
+            sources = [OutputSource(.stdout, output), OutputSource(.stderr, errors)]
+        case .terminal(let master):
+            isTerminal = true
+            input = try ProcessInput(master.duplicate(), loop)
+            terminal = try master.duplicate()
+            sources = [OutputSource(.stdout, master)]
+        }
+        input?.onRoom = { [unowned self] room in for attacher in attachers { attacher.pauseInput(!room) } }
+        input?.onClose = { [unowned self] in input = nil }
+        for source in sources {
+            try setNonBlocking(source.descriptor.raw)
+            source.watch = try loop.watch(source.descriptor.raw, [.readable]) { [unowned self, unowned source] _ in
+                read(source)
+            }
+        }
+    }
+
+    var outputHasEnded: Bool { sources.isEmpty }
+    var isIdle: Bool { attachers.isEmpty }
+
+    func attach(_ order: StreamOrder, _ socket: consuming OwnedDescriptor) throws(SystemError) {
+        let attacher = try Attacher(order, socket, loop)
+        guard !isFinished else { return attacher.close() }
+        attacher.onDrained = { [unowned self] in resumeIfPossible() }
+        attacher.onClosed = { [unowned self] in closed($0) }
+        attacher.onInput = { [unowned self, unowned attacher] in take($0, from: attacher) }
+        attachers.append(attacher)
+    }
+
+    func resize(_ size: WindowSize) throws(SystemError) {
+        if let raw = terminal?.raw { try setWindowSize(raw, size) }
+    }
+
+    /// The process has ended: what its pipes still hold (64 KiB each) is read whoever is slow, so the log gets it all.
+    func drain() {
+        isDraining = true
+        resumeIfPossible()
+        if sources.isEmpty { onOutputEnd?() }
+    }
+
+    /// The process has ended and so has the wait for its output: whatever still comes is nobody's.
+    func finish() {
+        guard !isFinished else { return }
+        isFinished = true
+        for source in sources { end(source) }
+        input?.close()
+        input = nil
+        terminal = nil
+        for attacher in attachers { attacher.finish() }
+        if attachers.isEmpty { onIdle?() }
+    }
+
+    // MARK: Output
+
+    private func read(_ source: OutputSource) {
+        let room = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[StreamFrame.headerSize...])
+        let count: Int
+        do {
+            count = try Linux.read(source.descriptor.raw, into: room)
+        } catch {
+            if error.errno == EAGAIN { return }
+            // A terminal whose last user is gone says EIO.
+            count = 0
+        }
+        if count == 0 {
+            end(source)
+            if sources.isEmpty { onOutputEnd?() }
+            return
+        }
+        let payload = UnsafeRawBufferPointer(rebasing: room[..<count])
+        log?.take(payload, source.stream)
+        guard !attachers.isEmpty else { return }
+        StreamFrame.write(source.stream, count, into: loop.scratch)
+        let frame = UnsafeRawBufferPointer(rebasing: loop.scratch[..<(StreamFrame.headerSize + count)])
+        for attacher in attachers where attacher.wants(source.stream) {
+            attacher.send(attacher.order.framed && !isTerminal ? frame : payload)
+        }
+        if !isDraining, attachers.contains(where: \.isBlocked) { pause() }
+    }
+
+    private func end(_ source: OutputSource) {
+        source.watch?.cancel()
+        source.watch = nil
+        log?.finish(source.stream)
+        sources.removeAll { $0 === source }
+    }
+
+    private func pause() {
+        guard !isPaused else { return }
+        isPaused = true
+        for source in sources { source.watch?.suspend() }
+    }
+
+    private func resumeIfPossible() {
+        guard isPaused, isDraining || !attachers.contains(where: \.isBlocked) else { return }
+        isPaused = false
+        for source in sources { source.watch?.resume() }
+    }
+
+    private func closed(_ attacher: Attacher) {
+        attachers.removeAll { $0 === attacher }
+        if attacher.order.input, inputOrder == .once, !isTerminal { input?.finish() }
+        if isFinished && attachers.isEmpty { onIdle?() }
+    }
+
+    // MARK: Input
+
+    private func take(_ bytes: UnsafeRawBufferPointer, from attacher: Attacher) {
+        if !bytes.isEmpty {
+            input?.write(bytes)
+        } else if inputOrder == .once && !isTerminal {
+            input?.finish()
+        } else if inputOrder != .none {
+            // The end of input is the end of this attachment, as Docker has it for terminals and lasting input.
+            attacher.finish()
+        }
+    }
+}
+
+/// One descriptor a process writes to, seen from the other end.
+final class OutputSource {
+    let stream: LogStream
+    let descriptor: OwnedDescriptor
+    var watch: Watch?
+
+    init(_ stream: LogStream, _ descriptor: consuming OwnedDescriptor) {
+        self.stream = stream
+        self.descriptor = descriptor
+    }
+}

@@ -1,0 +1,221 @@
+internal import CLinux
+internal import ContainerRuntime
+internal import JSON
+internal import Linux
+internal import OCI
+internal import ShimProtocol
+
+/// The one container of this shim: its processes, their streams, its cgroup, and how it ended.
+final class SupervisedContainer {
+    private let order: LaunchOrder
+    private let loop: EventLoop
+    private let spec: RuntimeSpec
+    private let filter: [UInt8]?
+    private let streams: ProcessStreams
+    private let log: LogFile?
+    private let cgroup: ContainerCgroup
+    let pid: Int32
+    let startedAt: Int64
+
+    private var execs: [String: ExecSession] = [:]
+    private var end: (end: ProcessEnd, at: Int64)?
+    private var isPaused = false
+    private(set) var exit: ExitReport?
+    private(set) var isRemoved = false
+    private var drainDeadline: UInt64?
+
+    var onEvent: ((ShimEvent) -> Void)?
+    /// Its cgroup is gone.
+    var onRemoved: (() -> Void)?
+    /// Nobody reads its streams any more.
+    var onIdle: (() -> Void)?
+
+    /// How long output may still come after the first process ended, from processes that are not in its pid namespace.
+    private static let drainTime: Int64 = 3_000
+    /// Between attempts to remove a cgroup that still has dying processes in it.
+    private static let removalInterval: Int64 = 20
+
+    /// Makes the container; on a failure nothing of it is left.
+    static func launch(
+        _ order: LaunchOrder, _ descriptors: inout ReceivedDescriptors, loop: EventLoop
+    ) throws -> SupervisedContainer {
+        let spec = try RuntimeSpec(json: order.spec)
+        guard let process = spec.process else { throw FailureReport.request("the specification has no process") }
+        let network = order.joinsNetwork ? descriptors.take() : nil
+        if order.joinsNetwork && network == nil { throw FailureReport.request("no network namespace came along") }
+        var filter: [UInt8]?
+        if order.isFiltered {
+            guard let file = descriptors.take() else { throw FailureReport.request("no filter came along") }
+            filter = try readWhole(file.raw, limit: 1 << 20)
+        }
+        let log = try order.log.map { try LogFile($0) }
+        let stdio = try ProcessEnds(terminal: process.terminal, size: process.windowSize, input: order.input)
+
+        var launch = ContainerLaunch(id: order.id, spec: spec, rootfs: .overlay(order.rootfs), stdio: stdio.forProcess)
+        launch.networkNamespace = network?.raw
+        launch.filter = filter
+        launch.reapingInit = order.usesInit
+
+        let cgroup = try ContainerCgroup(order.cgroup, spec.linux.resources)
+        do {
+            var running = try launch.start(in: cgroup.cgroup)
+            let startedAt = Clock.wallNanoseconds()
+            let pid = running.pid
+            let streams = try ProcessStreams(
+                stdio.forShim(master: running.takeMaster()), input: order.input, log: log, loop: loop)
+            let container = try SupervisedContainer(
+                order, spec, filter, streams, log, cgroup, pid: pid, startedAt: startedAt, loop: loop)
+            for stream in order.streams {
+                guard let socket = descriptors.take() else { break }
+                try streams.attach(stream, socket)
+            }
+            return container
+        } catch {
+            cgroup.killAll()
+            while (try? reapAnyChild()) != nil {}
+            cgroup.removeNow()
+            throw error
+        }
+    }
+
+    private init(
+        _ order: LaunchOrder, _ spec: RuntimeSpec, _ filter: [UInt8]?, _ streams: ProcessStreams, _ log: LogFile?,
+        _ cgroup: ContainerCgroup, pid: Int32, startedAt: Int64, loop: EventLoop
+    ) throws {
+        self.order = order
+        self.spec = spec
+        self.filter = filter
+        self.streams = streams
+        self.log = log
+        self.cgroup = cgroup
+        self.pid = pid
+        self.startedAt = startedAt
+        self.loop = loop
+        streams.onOutputEnd = { [unowned self] in finishIfEnded() }
+        streams.onIdle = { [unowned self] in if isIdle { onIdle?() } }
+        log?.onFailure = { [unowned self] in onEvent?(.warning("write the log of \(order.id): \($0)")) }
+        cgroup.watchMemory(loop) { [unowned self] in onEvent?(.outOfMemory) }
+    }
+
+    var state: ShimState {
+        ShimState(
+            id: order.id, pid: pid, startedAt: startedAt, isPaused: isPaused, oomKilled: cgroup.outOfMemory, exit: exit,
+            execs: execs.values.filter { !$0.isForgotten }.map {
+                ShimState.Exec(id: $0.id, pid: $0.pid, exit: $0.exit)
+            })
+    }
+
+    var isIdle: Bool { streams.isIdle && execs.values.allSatisfy(\.isIdle) }
+
+    // MARK: Requests
+
+    func attach(_ process: String?, _ order: StreamOrder, _ socket: consuming OwnedDescriptor) throws {
+        try streams(of: process).attach(order, socket)
+    }
+
+    func exec(_ order: ExecOrder, _ descriptors: inout ReceivedDescriptors) throws -> Int32 {
+        guard end == nil else { throw FailureReport.request("the container has ended") }
+        guard !isPaused else { throw FailureReport.request("the container is paused") }
+        guard execs[order.id] == nil else { throw FailureReport.request("exec \(order.id) exists") }
+        let session = try ExecSession.start(
+            order, in: pid, of: spec, filter: filter, cgroup: cgroup, &descriptors, loop: loop)
+        execs[order.id] = session
+        session.onIdle = { [unowned self, unowned session] in
+            if session.isForgotten { execs[session.id] = nil }
+            if exit != nil, isIdle { onIdle?() }
+        }
+        return session.pid
+    }
+
+    func signal(_ number: Int32, _ target: ShimRequest.SignalTarget) throws {
+        switch target {
+        case .initial:
+            guard end == nil else { throw FailureReport.request("the container has ended") }
+            try sendSignal(number, to: pid)
+        case .all:
+            for pid in try cgroup.processes() { try? sendSignal(number, to: pid) }
+        case .exec(let id):
+            guard let session = execs[id], session.exit == nil else {
+                throw FailureReport.request("exec \(id) does not run")
+            }
+            try sendSignal(number, to: session.pid)
+        }
+        // The frozen do not even die.
+        if number == SIGKILL, isPaused { try pause(false) }
+    }
+
+    func resize(_ process: String?, _ size: WindowSize) throws { try streams(of: process).resize(size) }
+
+    func pause(_ paused: Bool) throws {
+        guard end == nil else { throw FailureReport.request("the container has ended") }
+        if paused == isPaused { return }
+        try cgroup.freeze(paused)
+        isPaused = paused
+    }
+
+    func update(_ resources: JSON) throws { try cgroup.apply(RuntimeSpec.Resources(json: resources)) }
+
+    func processes() throws -> [Int32] { try cgroup.processes() }
+
+    func forget(_ exec: String) {
+        guard let session = execs[exec], session.exit != nil else { return }
+        session.isForgotten = true
+        if session.isIdle { execs[exec] = nil }
+    }
+
+    private func streams(of process: String?) throws -> ProcessStreams {
+        guard let process else { return streams }
+        guard let session = execs[process] else { throw FailureReport.request("there is no exec \(process)") }
+        return session.streams
+    }
+
+    // MARK: The end
+
+    /// A child of the shim was reaped.
+    func ended(_ child: Int32, _ how: ProcessEnd) {
+        let now = Clock.wallNanoseconds()
+        if child == pid {
+            end = (how, now)
+            // A container in another's pid namespace leaves processes behind, who would hold its pipes and its cgroup.
+            if spec.linux.namespace(.pid) == nil || spec.linux.namespace(.pid)?.path != nil { cgroup.killAll() }
+            drainDeadline = loop.after(Self.drainTime) { [unowned self] in
+                cgroup.killAll()
+                finish()
+            }
+            streams.drain()
+        } else if let session = execs.values.first(where: { $0.pid == child && $0.exit == nil }) {
+            let report = ExitReport(code: how.code, signal: how.signal, oomKilled: false, at: now)
+            onEvent?(.execEnded(id: session.id, report))
+            session.ended(report)
+        }
+    }
+
+    private func finishIfEnded() { if end != nil { finish() } }
+
+    /// Everything is in the log: tell, then clear away.
+    private func finish() {
+        guard let end, exit == nil else { return }
+        if let drainDeadline { loop.cancelDeadline(drainDeadline) }
+        let report = ExitReport(
+            code: end.end.code, signal: end.end.signal, oomKilled: cgroup.sawOutOfMemory(), at: end.at)
+        exit = report
+        onEvent?(.exited(report))
+        streams.finish()
+        cgroup.stopWatching()
+        removeCgroup()
+    }
+
+    private func removeCgroup() {
+        if cgroup.removeNow() {
+            isRemoved = true
+            onRemoved?()
+        } else {
+            cgroup.killAll()
+            _ = loop.after(Self.removalInterval) { [unowned self] in removeCgroup() }
+        }
+    }
+}
+
+extension RuntimeSpec.Process {
+    var windowSize: WindowSize? { consoleSize.map { WindowSize(rows: $0.rows, columns: $0.columns) } }
+}
