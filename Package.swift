@@ -165,6 +165,10 @@ let package = Package(
             linkerSettings: fullyStatic),
 
         // MARK: Tests
+        .testTarget(
+            name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix], swiftSettings: strict),
+        .testTarget(name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),
+        .testTarget(name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict),
         .testTarget(name: "BuilderTests", dependencies: ["Builder", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),

@@ -106,8 +106,12 @@ public final class Networks: Sendable {
     }
 
     /// Takes a running container off a network.
-    public func disconnect(_ id: String, from reference: String) async throws(Failure) -> NetworkSandbox {
-        try await shielded { try await self.disconnectNow(id, from: reference) }
+    ///
+    /// - Parameter force: also when its routes and ports cannot be moved to another network.
+    public func disconnect(
+        _ id: String, from reference: String, force: Bool = false
+    ) async throws(Failure) -> NetworkSandbox {
+        try await shielded { try await self.disconnectNow(id, from: reference, force: force) }
     }
 
     /// A container's network as it stands, if it has one.

@@ -192,7 +192,7 @@ extension Networks {
         return try described(id)
     }
 
-    func disconnectNow(_ id: String, from reference: String) async throws -> NetworkSandbox {
+    func disconnectNow(_ id: String, from reference: String, force: Bool) async throws -> NetworkSandbox {
         try begin(id, mustExist: true)
         defer { end(id) }
         let (gone, sandbox) = try state.withLock { state -> (Endpoint, ActiveSandbox) in
@@ -210,7 +210,11 @@ extension Networks {
         var changed = sandbox
         changed.endpoints.removeAll { $0.endpointID == gone.endpointID }
         changed.request.endpoints.removeAll { (try? resolve($0.network).id) == gone.networkID }
-        changed = try await moveWayOut(from: sandbox, to: changed)
+        do { changed = try await moveWayOut(from: sandbox, to: changed) } catch {
+            guard force else { throw error }
+            logger.warning(
+                "a container is left without a way out", metadata: ["container": "\(id)", "error": "\(error)"])
+        }
         let disconnected = changed
         state.withLock { state in
             state.sandboxes[id] = disconnected
