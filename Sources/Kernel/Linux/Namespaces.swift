@@ -29,11 +29,13 @@ public func leave(_ namespaces: Namespaces) throws(SystemError) {
 }
 
 /// A process that was made, seen from both sides.
-public enum Cloned: ~Copyable {
-    /// The new process itself.
-    case child
-    /// The parent, with the child's number and descriptor.
-    case parent(pid: pid_t, pidfd: PidFD)
+public struct Cloned: Sendable {
+    /// The child's number; 0 in the child itself.
+    public let pid: pid_t
+    /// The child's descriptor, the parent's to own: see ``PidFD/init(owning:)``.
+    public let pidfd: Int32
+
+    public var isChild: Bool { pid == 0 }
 }
 
 /// Makes a child in new namespaces, on v2 born in a cgroup, with a pidfd. C function: `clone3`.
@@ -55,8 +57,7 @@ public func clone(_ namespaces: Namespaces, cgroup: Int32? = nil) throws(SystemE
         arguments.pidfd = UInt64(UInt(bitPattern: pointer))
         return try check("clone3") { skiff_clone3(&arguments, MemoryLayout<clone_args>.size) }
     }
-    if pid == 0 { return .child }
-    return .parent(pid: pid_t(pid), pidfd: PidFD(owning: OwnedDescriptor(owning: pidfd)))
+    return Cloned(pid: pid_t(pid), pidfd: pidfd)
 }
 
 /// C function: `sethostname`.

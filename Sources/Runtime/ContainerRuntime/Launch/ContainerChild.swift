@@ -3,7 +3,7 @@ internal import Linux
 internal import OCI
 
 /// What the new process does between `clone3` and its program.
-struct ContainerChild: ~Copyable {
+struct ContainerChild {
     let launch: ContainerLaunch
     let plan: LaunchPlan
     let membership: Cgroup.Membership
@@ -25,7 +25,8 @@ struct ContainerChild: ~Copyable {
         if plan.createsCgroupNamespace {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
-        let (root, procfs) = try makeRoot()
+        var procfs: Int32?
+        let root = try makeRoot(&procfs)
         let spec = launch.spec
         try step(.hostname) { () throws(SystemError) in
             if let hostname = spec.hostname, !hostname.isEmpty { try setHostname(hostname) }
@@ -75,7 +76,9 @@ struct ContainerChild: ~Copyable {
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.
-    private func makeRoot() throws(RuntimeFailure) -> (ContainerRoot, Int32?) {
+    ///
+    /// - Parameter procfs: an open root of the container's `/proc`, where it has one.
+    private func makeRoot(_ procfs: inout Int32?) throws(RuntimeFailure) -> ContainerRoot {
         let root = try step(.rootfs) { () throws(SystemError) in
             // Nothing that happens here reaches the host; with a slave or shared root the host's unmounts still arrive.
             try changePropagation(ofEverything: plan.propagation == .private ? .private : .slave)
@@ -83,7 +86,6 @@ struct ContainerChild: ~Copyable {
         }
         let mounts = MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path)
-        var procfs: Int32?
         for mount in plan.mounts {
             let opened = try step(.mounts) { () throws(SystemError) in
                 do throws(SystemError) { return try mounts.perform(mount, in: root) } catch {
@@ -104,7 +106,7 @@ struct ContainerChild: ~Copyable {
             let type = try step(.mounts) { () throws(SystemError) in try fileSystemType(of: procfs) }
             guard type == Int(PROC_SUPER_MAGIC) else { throw RuntimeFailure(.mounts, "/proc is not a procfs") }
         }
-        return (root, procfs)
+        return root
     }
 
     private func writeSysctls(_ procfs: Int32?) throws(RuntimeFailure) {
@@ -117,7 +119,7 @@ struct ContainerChild: ~Copyable {
             try step(.sysctl) { () throws(SystemError) in
                 let path = "sys/" + String(key.replacingSlashes.map { $0 == "." ? "/" : $0 })
                 let file = try open(in: procfs, path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
-                do { try writeAll(file.raw, value) } catch { throw error.about("\(key)=\(value)") }
+                do throws(SystemError) { try writeAll(file.raw, value) } catch { throw error.about("\(key)=\(value)") }
             }
         }
     }

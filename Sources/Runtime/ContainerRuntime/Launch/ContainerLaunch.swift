@@ -108,14 +108,13 @@ public struct ContainerLaunch: Sendable {
             try? home.leave()
             throw error
         }
-        switch consume cloned {
-        case .child:
+        if cloned.isChild {
             let child = ContainerChild(launch: self, plan: plan, membership: membership, joined: joined)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
-        case .parent(let pid, let pidfd):
-            try home.leave()
-            return try channel.follow(pid: pid, pidfd: pidfd, mappings: plan.mappings, gated: gate.isFifo)
         }
+        let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
+        try home.leave()
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, mappings: plan.mappings, gated: gate.isFifo)
     }
 }
 

@@ -1,4 +1,4 @@
-internal import CLinux
+public import CLinux
 public import Linux
 public import OCI
 
@@ -48,18 +48,17 @@ public struct ExecLaunch: Sendable {
             if differing.contains(.pid) { try? enter(.pid, of: own.raw) }
             throw error
         }
-        switch consume cloned {
-        case .child:
+        if cloned.isChild {
             let child = ExecChild(
                 launch: self, process: planned, membership: membership, target: targetRaw,
                 namespaces: differing.subtracting(.pid))
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
-        case .parent(let pid, let pidfd):
-            if differing.contains(.pid) {
-                try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: own.raw) }
-            }
-            return try channel.follow(pid: pid, pidfd: pidfd, mappings: nil, gated: false)
         }
+        let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
+        if differing.contains(.pid) {
+            try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: own.raw) }
+        }
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, mappings: nil, gated: false)
     }
 
     /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
@@ -89,7 +88,7 @@ extension RuntimeSpec.Namespace.Kind {
 }
 
 /// What the entering process does between `clone3` and its program.
-struct ExecChild: ~Copyable {
+struct ExecChild {
     let launch: ExecLaunch
     let process: PlannedProcess
     let membership: Cgroup.Membership

@@ -44,7 +44,7 @@ struct JoinedNamespaces: Sendable {
     func enterAll() throws(RuntimeFailure) {
         for entry in entries where entry.kind != .pid {
             try step(.namespaces) { () throws(SystemError) in
-                do { try enter(entry.kind.flag, of: entry.descriptor.raw) } catch {
+                do throws(SystemError) { try enter(entry.kind.flag, of: entry.descriptor.raw) } catch {
                     throw error.about("\(entry.kind.rawValue) namespace")
                 }
             }

@@ -34,22 +34,15 @@ struct LaunchChannel: ~Copyable {
                 try step(.namespaces) { () throws(SystemError) in try sendMessage(ours.raw, Self.go) }
             }
             while true {
-                let message = try step(.namespaces) { () throws(SystemError) in
-                    try receiveMessage(ours.raw, limit: 8192)
-                }
-                guard var message else {
-                    // The end of file means exec, but also death on the way there, which nothing was said about.
+                switch try Self.nextReply(ours.raw) {
+                case .ended:
+                    // The end of file means exec, but also death on the way there, of which nothing was said.
                     if gated { throw RuntimeFailure(.exec, "the container's process ended before its start") }
                     return RunningProcess(pid: pid, pidfd: pidfd, master: master)
-                }
-                if message.bytes == Self.ready {
-                    if let taken = message.descriptors.take() { master = taken.release() }
+                case .ready(let descriptor):
+                    master = descriptor
                     if gated { return RunningProcess(pid: pid, pidfd: pidfd, master: master) }
-                } else if let failure = RuntimeFailure(record: message.bytes) {
-                    throw failure
-                } else {
-                    throw RuntimeFailure(
-                        .exec, "unexpected message of \(message.bytes.count) bytes from the container's process")
+                case .failed(let failure): throw failure
                 }
             }
         } catch {
@@ -60,19 +53,42 @@ struct LaunchChannel: ~Copyable {
         }
     }
 
+    private enum Reply {
+        case ended
+        case ready(master: Int32?)
+        case failed(RuntimeFailure)
+    }
+
+    private static func nextReply(_ socket: Int32) throws(RuntimeFailure) -> Reply {
+        let message = try step(.namespaces) { () throws(SystemError) in try receiveMessage(socket, limit: 8192) }
+        switch consume message {
+        case .none: return .ended
+        case .some(let message): return interpret(message)
+        }
+    }
+
+    private static func interpret(_ message: consuming ReceivedMessage) -> Reply {
+        var message = message
+        if message.bytes == ready { return .ready(master: message.descriptors.take()?.release()) }
+        if let failure = RuntimeFailure(record: message.bytes) { return .failed(failure) }
+        return .failed(RuntimeFailure(.exec, "unexpected message from the container's process"))
+    }
+
     private consuming func consumeOurs() -> OwnedDescriptor { ours }
 
     /// In the child: waits until the parent has written the id maps.
     static func awaitGo(_ peer: Int32) throws(RuntimeFailure) {
-        let message = try step(.namespaces) { () throws(SystemError) in try receiveMessage(peer, limit: 64) }
-        guard message?.bytes == go else {
-            throw RuntimeFailure(.namespaces, "the parent ended before the id maps were written")
+        let bytes = try step(.namespaces) { () throws(SystemError) -> [UInt8] in
+            guard let message = try receiveMessage(peer, limit: 64) else { return [] }
+            return message.bytes
         }
+        if bytes != go { throw RuntimeFailure(.namespaces, "the parent ended before the id maps were written") }
     }
 }
 
-/// The child's frame: does the work, and on a failure reports it and ends.
-func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(RuntimeFailure) -> Never) -> Never {
+/// The child's frame: does the work, and on a failure reports it and ends. It does not return, though it does not say so:
+/// the compiler would find the caller's clean-up unreachable.
+func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(RuntimeFailure) -> Never) {
     let peer = channel.childEnd
     _ = close(channel.parentEnd)
     do { try body(peer) } catch {

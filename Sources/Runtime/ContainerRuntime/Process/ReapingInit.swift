@@ -12,23 +12,22 @@ enum ReapingInit {
         sigfillset(&all)
         var before = sigset_t()
         try check("sigprocmask") { sigprocmask(SIG_SETMASK, &all, &before) }
-        switch try clone([]) {
-        case .child:
-            try check("sigprocmask") { sigprocmask(SIG_SETMASK, &before, nil) }
-            // The program leads the foreground of the terminal, where there is one.
-            _ = setpgid(0, 0)
-            if isatty(0) == 1 {
-                var ignored = sigset_t()
-                sigemptyset(&ignored)
-                sigaddset(&ignored, SIGTTOU)
-                sigprocmask(SIG_BLOCK, &ignored, nil)
-                tcsetpgrp(0, getpgrp())
-                sigprocmask(SIG_UNBLOCK, &ignored, nil)
-            }
-        case .parent(let pid, _):
+        let cloned = try clone([])
+        if !cloned.isChild {
             try? setProcessName("skiff-init")
             try closeDescriptors(from: 0)
-            supervise(pid, &all)
+            supervise(cloned.pid, &all)
+        }
+        try check("sigprocmask") { sigprocmask(SIG_SETMASK, &before, nil) }
+        // The program leads the foreground of the terminal, where there is one.
+        _ = setpgid(0, 0)
+        if isatty(0) == 1 {
+            var ignored = sigset_t()
+            sigemptyset(&ignored)
+            sigaddset(&ignored, SIGTTOU)
+            sigprocmask(SIG_BLOCK, &ignored, nil)
+            tcsetpgrp(0, getpgrp())
+            sigprocmask(SIG_UNBLOCK, &ignored, nil)
         }
     }
 

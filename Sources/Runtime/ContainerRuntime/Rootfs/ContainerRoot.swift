@@ -11,7 +11,9 @@ struct ContainerRoot: ~Copyable {
     var raw: Int32 { descriptor.raw }
 
     /// Mounts the root file system in this mount namespace, which is the container's own already.
-    init(_ source: RootfsSource) throws(SystemError) {
+    init(_ source: RootfsSource) throws(SystemError) { descriptor = try Self.mount(source) }
+
+    private static func mount(_ source: RootfsSource) throws(SystemError) -> OwnedDescriptor {
         switch source {
         case .overlay(let overlay):
             // The list of directories is relative: mount(2) takes it in one page. The mount covers the store's own
@@ -23,14 +25,13 @@ struct ContainerRoot: ~Copyable {
             } else {
                 try mountHere(type: "overlay", options: "lowerdir=" + overlay.lower.joined(separator: ":"))
             }
-            descriptor = try Linux.open(overlay.base, O_PATH | O_DIRECTORY)
-            try changeDirectory(descriptor.raw)
+            return try Linux.open(overlay.base, O_PATH | O_DIRECTORY)
         case .directory(let path):
             // pivot_root wants a mount, so the directory becomes one.
             let tree = try MountTree(cloning: path, recursive: true)
             let below = try Linux.open(path, O_PATH | O_DIRECTORY)
             try tree.attach(over: below.raw)
-            descriptor = try Linux.open(path, O_PATH | O_DIRECTORY)
+            return try Linux.open(path, O_PATH | O_DIRECTORY)
         }
     }
 
@@ -74,7 +75,7 @@ struct ContainerRoot: ~Copyable {
     }
 
     /// Makes the root, and what is mounted in it, what the program sees as `/`.
-    consuming func pivot(avoidingPivotRoot: Bool) throws(SystemError) {
+    func pivot(avoidingPivotRoot: Bool) throws(SystemError) {
         if avoidingPivotRoot { try moveRoot(to: raw) } else { try pivotRoot(to: raw) }
     }
 }
