@@ -91,6 +91,8 @@ final class ZstdDecoder: StreamDecoder {
 
     func decode(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws(Failure) -> Progress
     {
+        // Between frames the library would answer a call without input by asking for another frame.
+        if input.isEmpty, pending == 0 { return Progress(consumed: 0, produced: 0) }
         var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
         var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
         let code = ZSTD_decompressStream(context, &target, &source)

@@ -28,6 +28,9 @@ final class DirectoryStack {
     func parent(of entry: EntryPath) throws(SystemError) -> (descriptor: Int32, inheritsGroup: Bool) {
         let wanted = max(entry.count - 1, 0)
         let shared = min(path.sharedPrefix(with: entry, atMost: wanted), descriptors.count)
+        if shared == wanted, descriptors.count == wanted {
+            return (descriptors.last?.raw ?? root, inheritsGroup.last ?? false)
+        }
         descriptors.removeSubrange(shared...)
         inheritsGroup.removeSubrange((shared + 1)...)
         // The old path stays valid for the part that is shared, which is all that is looked at.

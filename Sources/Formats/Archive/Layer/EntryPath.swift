@@ -67,7 +67,7 @@ struct EntryPath {
     /// How many leading components are the same.
     func sharedPrefix(with other: EntryPath, atMost limit: Int) -> Int {
         var shared = 0
-        while shared < limit, shared < other.count, component(shared) == other.component(shared) { shared += 1 }
+        while shared < min(limit, count, other.count), component(shared) == other.component(shared) { shared += 1 }
         return shared
     }
 }
