@@ -171,6 +171,12 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict),
         .testTarget(name: "BuilderTests", dependencies: ["Builder", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "ShimProtocolTests", dependencies: ["JSON", "OCI", "ShimProtocol"], swiftSettings: strict),
+        .testTarget(
+            name: "ExecutionTests",
+            dependencies: [
+                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioPosix, "skiff-shim",
+            ], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
         .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
         .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
