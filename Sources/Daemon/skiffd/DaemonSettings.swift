@@ -1,0 +1,168 @@
+internal import Failures
+internal import Linux
+internal import Logging
+internal import Networking
+
+/// How this daemon shall be: flags and file put together and checked, before anything is touched.
+struct DaemonSettings {
+    var hosts: [ListenAddress] = []
+    var dataRoot = "/var/lib/skiff"
+    var execRoot = "/run/skiff"
+    var pidfile: String?
+    var isDebug = false
+    var logLevel = Logger.Level.info
+    var bridgeAddress: IPv4Prefix?
+    var mtu: Int?
+    var dns = DNSSettings()
+    var addressPools: [SubnetPool] = SubnetPool.standard
+    var defaultRuntime = "skiff"
+    var runtimes: [String: String] = [:]
+    var insecureRegistries: [String] = []
+    var registryMirrors: [String] = []
+    /// Who may use the socket; nil is `skiff`, or else `docker`, or else root alone.
+    var group: String?
+    var labels: [String] = []
+    var cgroupParent: String?
+    var logDriver = "json-file"
+    var logOptions: [String: String] = [:]
+    var shmSize: Int64?
+    var maxDownloads = 3
+    var maxUploads = 5
+
+    static let standardDataRoot = "/var/lib/skiff"
+
+    /// What tells this daemon's links and tables from another's; empty for the default one.
+    var instance: String { dataRoot == Self.standardDataRoot ? "" : dataRoot }
+
+    /// - Parameter values: by key of `daemon.json`, from flags and file.
+    init(_ values: [String: ConfigurationValue]) throws(Failure) {
+        let reader = SettingsReader(values: values)
+        dataRoot = try reader.path("data-root") ?? dataRoot
+        execRoot = try reader.path("exec-root") ?? execRoot
+        pidfile = try reader.path("pidfile")
+        isDebug = reader.flag("debug")
+        if let level = reader.text("log-level") { logLevel = try Self.level(level) }
+        if isDebug { logLevel = .debug }
+        if let text = reader.text("bip"), !text.isEmpty { bridgeAddress = try reader.prefix(text, "bip") }
+        mtu = try reader.integer("mtu", 68...65535)
+        dns = DNSSettings(
+            servers: reader.list("dns"), search: reader.list("dns-search"), options: reader.list("dns-opts"))
+        let pools = try reader.list("default-address-pools").map { (text) throws(Failure) in try reader.pool(text) }
+        if !pools.isEmpty { addressPools = pools }
+        runtimes = try reader.pairs("runtimes")
+        for (name, path) in runtimes where !path.hasPrefix("/") {
+            throw Failure(.invalid, "the runtime \(name) needs an absolute path, not \"\(path)\"")
+        }
+        defaultRuntime = reader.text("default-runtime") ?? defaultRuntime
+        insecureRegistries = reader.list("insecure-registries")
+        registryMirrors = reader.list("registry-mirrors")
+        group = reader.text("group").flatMap { $0.isEmpty ? nil : $0 }
+        labels = reader.list("labels")
+        for label in labels where !label.contains("=") {
+            throw Failure(.invalid, "bad attribute format: \(label): labels are key=value")
+        }
+        cgroupParent = reader.text("cgroup-parent")
+        logDriver = reader.text("log-driver") ?? logDriver
+        guard ["json-file", "none"].contains(logDriver) else {
+            throw Failure(.invalid, "the log driver \(logDriver) is not supported: use json-file or none")
+        }
+        logOptions = try reader.pairs("log-opts")
+        shmSize = try reader.size("default-shm-size")
+        maxDownloads = try reader.integer("max-concurrent-downloads", 1...64) ?? maxDownloads
+        maxUploads = try reader.integer("max-concurrent-uploads", 1...64) ?? maxUploads
+        let named = reader.list("hosts")
+        hosts = try (named.isEmpty ? ["unix://\(execRoot)/skiff.sock"] : named).map { (text) throws(Failure) in
+            try ListenAddress(text)
+        }
+    }
+
+    private static func level(_ text: String) throws(Failure) -> Logger.Level {
+        switch text {
+        case "trace": .trace
+        case "debug": .debug
+        case "info": .info
+        case "warn", "warning": .warning
+        case "error": .error
+        case "fatal", "panic": .critical
+        default: throw Failure(.invalid, "invalid logging level: \(text): use debug, info, warn, error or fatal")
+        }
+    }
+}
+
+/// Reads settings by key, with errors that name it.
+struct SettingsReader {
+    let values: [String: ConfigurationValue]
+
+    func text(_ key: String) -> String? {
+        if case .text(let text) = values[key] { return text }
+        return nil
+    }
+
+    func flag(_ key: String) -> Bool { values[key] == .flag(true) }
+
+    func list(_ key: String) -> [String] {
+        if case .list(let items) = values[key] { return items }
+        return []
+    }
+
+    func path(_ key: String) throws(Failure) -> String? {
+        guard let text = text(key), !text.isEmpty else { return nil }
+        guard text.hasPrefix("/") else { throw Failure(.invalid, "\(key) needs an absolute path, not \"\(text)\"") }
+        return text.count > 1 && text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    func integer(_ key: String, _ range: ClosedRange<Int>) throws(Failure) -> Int? {
+        guard let text = text(key) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw Failure(
+                .invalid, "\(key) must be a number from \(range.lowerBound) to \(range.upperBound), not \"\(text)\"")
+        }
+        return value
+    }
+
+    func prefix(_ text: String, _ key: String) throws(Failure) -> IPv4Prefix {
+        guard let prefix = IPv4Prefix(text) else {
+            throw Failure(.invalid, "\(key) must be an IPv4 address with a prefix length, not \"\(text)\"")
+        }
+        return prefix
+    }
+
+    /// `name=value` items.
+    func pairs(_ key: String) throws(Failure) -> [String: String] {
+        var pairs: [String: String] = [:]
+        for item in list(key) {
+            guard let equals = item.firstIndex(of: "="), equals != item.startIndex else {
+                throw Failure(.invalid, "\(key) must be name=value, not \"\(item)\"")
+            }
+            pairs[String(item[..<equals])] = String(item[item.index(after: equals)...])
+        }
+        return pairs
+    }
+
+    /// `base=10.0.0.0/8,size=24`.
+    func pool(_ text: String) throws(Failure) -> SubnetPool {
+        var parts: [Substring: Substring] = [:]
+        for part in text.split(separator: ",") {
+            let pair = part.split(separator: "=", maxSplits: 1)
+            if pair.count == 2 { parts[pair[0]] = pair[1] }
+        }
+        guard let base = parts["base"].flatMap({ IPv4Prefix(String($0)) }),
+            let size = parts["size"].flatMap({ Int($0) }),
+            (1...30).contains(size), size >= base.length
+        else { throw Failure(.invalid, "an address pool must be base=ADDRESS/LENGTH,size=N, not \"\(text)\"") }
+        return SubnetPool(base: base, size: size)
+    }
+
+    /// Bytes, or with `k`, `m` or `g` for powers of 1024.
+    func size(_ key: String) throws(Failure) -> Int64? {
+        guard let text = text(key), !text.isEmpty else { return nil }
+        let lower = text.lowercased()
+        let digits = lower.prefix { $0.isNumber }
+        let unit = lower.dropFirst(digits.count).replacing("ib", with: "").replacing("b", with: "")
+        let factors: [String: Int64] = ["": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        guard let number = Int64(digits), let factor = factors[String(unit)], number <= .max / factor else {
+            throw Failure(.invalid, "\(key) must be a size such as 64m, not \"\(text)\"")
+        }
+        return number * factor
+    }
+}
