@@ -20,6 +20,29 @@ public func sendSome(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) throws(Sy
     try check("send") { send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
 }
 
+/// Sends what fits of the bytes from an offset on. C function: `send(MSG_NOSIGNAL)`.
+public func sendSome(_ socket: Int32, _ bytes: [UInt8], from offset: Int) throws(SystemError) -> Int {
+    try check("send") {
+        bytes.withUnsafeBytes { buffer in
+            let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
+            return send(socket, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+}
+
+/// Writes a part of the bytes, however many calls that takes. C function: `write`.
+public func writeAll(_ raw: Int32, _ bytes: [UInt8], in range: Range<Int>) throws(SystemError) {
+    var at = range.lowerBound
+    while at < range.upperBound {
+        at += try check("write", "\(raw)") {
+            bytes.withUnsafeBytes { buffer in
+                let rest = UnsafeRawBufferPointer(rebasing: buffer[at..<range.upperBound])
+                return CLinux.write(raw, rest.baseAddress, rest.count)
+            }
+        }
+    }
+}
+
 /// Cuts a file of ours to a length. C function: `ftruncate`.
 public func truncate(_ raw: Int32, to length: Int64) throws(SystemError) {
     try check("ftruncate", "\(raw)") { ftruncate(raw, off_t(length)) }

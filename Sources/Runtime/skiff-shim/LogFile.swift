@@ -82,9 +82,7 @@ final class LogFile {
     private func append(_ start: Int, _ end: Int) throws(SystemError) {
         guard start < end else { return }
         do throws(SystemError) {
-            try buffer.withUnsafeBytes { (bytes) throws(SystemError) in
-                try writeAll(file.raw, UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-            }
+            try writeAll(file.raw, buffer, in: start..<end)
             size += Int64(end - start)
         } catch {
             try? truncate(file.raw, to: size)
