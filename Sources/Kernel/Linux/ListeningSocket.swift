@@ -1,4 +1,4 @@
-internal import CLinux
+public import CLinux
 
 /// Listens for stream connections on a new socket file.
 ///
@@ -40,9 +40,6 @@ public func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool {
         throw error
     }
 }
-
-/// Makes a directory the one that relative paths start from. C function: `chdir`.
-public func changeDirectory(_ path: String) throws(SystemError) { try check("chdir", path) { chdir(path) } }
 
 /// The process's own number. C function: `getpid`.
 public func ownProcess() -> pid_t { getpid() }
