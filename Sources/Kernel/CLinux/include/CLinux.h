@@ -6,6 +6,14 @@
 #define _GNU_SOURCE 1
 #endif
 
+// _GNU_SOURCE renames the one member of fd_set; Swift's own Glibc module has the other name, and a program that imports
+// both must see one type. Nobody here uses select.
+#include <features.h>
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
