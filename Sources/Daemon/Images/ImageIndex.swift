@@ -29,7 +29,8 @@ struct ImageIndex: Sendable {
         byName[name] = id
         images[id]?.names.append(name)
         images[id]?.names.sort()
-        images[id]?.lastTagged = max(images[id]?.lastTagged ?? 0, time)
+        let before = images[id]?.lastTagged ?? 0
+        images[id]?.lastTagged = max(before, time)
     }
 
     mutating func removeName(_ name: Reference) {

@@ -1,6 +1,7 @@
 internal import Archive
 internal import Failures
 internal import OCI
+internal import Storage
 
 /// The one pass over an archive of images: documents are kept in memory, layers are spooled and unpacked as they come.
 struct ArchiveIntake: Sendable {

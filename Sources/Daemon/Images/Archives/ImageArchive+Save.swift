@@ -24,7 +24,7 @@ extension ImageArchive {
     public func save(_ references: [String]) async throws(Failure) -> ArchiveStream {
         var selected: [Selected] = []
         for reference in references {
-            for item in try select(reference) {
+            for item in try choose(reference) {
                 if let known = selected.firstIndex(where: { $0.image.id == item.image.id }) {
                     selected[known].names += item.names.filter { !selected[known].names.contains($0) }
                 } else {
@@ -36,7 +36,7 @@ extension ImageArchive {
         return ArchiveStream(pieces: try await pieces(selected), pool: layers.pool)
     }
 
-    private func select(_ text: String) throws(Failure) -> [Selected] {
+    private func choose(_ text: String) throws(Failure) -> [Selected] {
         if let name = try? Reference(parsing: text), name.isNameOnly {
             let images = store.list().compactMap { image -> Selected? in
                 let names = image.names.filter { $0.name == name.name }

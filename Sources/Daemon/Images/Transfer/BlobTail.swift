@@ -1,6 +1,5 @@
 internal import Archive
 internal import CLinux
-internal import Dispatch
 internal import Failures
 internal import Linux
 internal import Synchronization
@@ -16,7 +15,7 @@ final class BlobTail: Sendable {
         var available: Int64 = 0
         var end: Result<Void, Failure>?
         var restarted = false
-        var readers: [Int: DispatchSemaphore] = [:]
+        var readers: [Int: ThreadSignal] = [:]
         var next = 0
     }
 
@@ -56,7 +55,7 @@ final class BlobTail: Sendable {
         for reader in readers { reader.signal() }
     }
 
-    fileprivate func enter(_ semaphore: DispatchSemaphore) -> Int {
+    fileprivate func enter(_ semaphore: ThreadSignal) -> Int {
         state.withLock { state in
             state.next += 1
             state.readers[state.next] = semaphore
@@ -79,7 +78,7 @@ final class BlobTail: Sendable {
 /// Reads a ``BlobTail`` from its first byte to its end, waiting where it has not come yet. Blocks: on a thread only.
 final class BlobTailSource: ByteSource, Sendable {
     private let tail: BlobTail
-    private let semaphore = DispatchSemaphore(value: 0)
+    private let semaphore = ThreadSignal()
     private let ticket: Int
     private let state = Mutex((offset: Int64(0), cancelled: false))
     /// Called with the bytes read so far.

@@ -1,5 +1,4 @@
 public import Archive
-internal import Dispatch
 public import Failures
 public import NIOCore
 internal import NIOPosix
@@ -20,7 +19,7 @@ public final class BlockingBody: ByteSource, Sendable {
 
     private let capacity: Int
     private let state = Mutex(State())
-    private let semaphore = DispatchSemaphore(value: 0)
+    private let semaphore = ThreadSignal()
 
     public init(capacity: Int = 4 << 20) { self.capacity = capacity }
 
