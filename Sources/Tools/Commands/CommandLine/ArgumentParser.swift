@@ -50,7 +50,8 @@ struct ArgumentParser {
         return parsed
     }
 
-    private func long(_ word: String, _ rest: inout ArraySlice<String>, _ parsed: inout ParsedArguments) throws(Failure) {
+    private func long(_ word: String, _ rest: inout ArraySlice<String>, _ parsed: inout ParsedArguments) throws(Failure)
+    {
         let body = word.dropFirst(2)
         let name = String(body.prefix { $0 != "=" })
         let value = body.firstIndex(of: "=").map { String(body[body.index(after: $0)...]) }
@@ -85,7 +86,9 @@ struct ArgumentParser {
                 throw Failure(.invalid, "unknown shorthand flag: '\(letter)' in \(word)")
             }
             if option.takesValue {
-                if cluster.first == "=" { cluster.removeFirst() } else if cluster.isEmpty {
+                if cluster.first == "=" {
+                    cluster.removeFirst()
+                } else if cluster.isEmpty {
                     guard let next = rest.popFirst() else {
                         throw Failure(.invalid, "flag needs an argument: '\(letter)' in \(word)")
                     }

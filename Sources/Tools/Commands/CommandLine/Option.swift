@@ -87,7 +87,8 @@ extension Option where Value == Bool? {
 extension Option where Value == String? {
     /// One text; the last wins.
     static func text(
-        _ name: String, short: Character? = nil, _ help: String, placeholder: String = "string", defaultText: String = ""
+        _ name: String, short: Character? = nil, _ help: String, placeholder: String = "string",
+        defaultText: String = ""
     ) -> Option {
         Option(name, short: short, placeholder: placeholder, help: help, initial: nil, defaultText: defaultText) {
             (text, value) throws(Failure) in

@@ -24,7 +24,8 @@ enum TemplateFunctions {
         case "lower": return .string(text(0).lowercased())
         case "upper": return .string(text(0).uppercased())
         case "title":
-            return .string(text(0).split(separator: " ", omittingEmptySubsequences: false).map(capitalised).joined(separator: " "))
+            return .string(
+                text(0).split(separator: " ", omittingEmptySubsequences: false).map(capitalised).joined(separator: " "))
         case "truncate":
             try need(2)
             return .string(String(text(0).prefix(Int(arguments[1].intValue ?? 0))))
