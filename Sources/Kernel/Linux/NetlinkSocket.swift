@@ -105,3 +105,15 @@ public struct NetlinkSocket: ~Copyable, Sendable {
         return SystemError("netlink", errno: error.errno, subject: error.words.map { "\(name) (\($0))" } ?? name)
     }
 }
+
+extension SystemError {
+    /// No interface has that name. C constant: `ENODEV`.
+    public var isNoSuchDevice: Bool { errno == ENODEV }
+    /// Somebody has the port. C constant: `EADDRINUSE`.
+    public var isAddressInUse: Bool { errno == EADDRINUSE }
+
+    /// What ``NetlinkSocket`` reports of a link that should be there.
+    public static func noSuchDevice(_ name: String) -> SystemError {
+        SystemError("netlink", errno: ENODEV, subject: name)
+    }
+}

@@ -1,5 +1,5 @@
 internal import Failures
-internal import JSON
+public import JSON
 
 extension RuntimeSpec {
     /// The part of the document that is Linux's own. See config-linux.md.
@@ -191,7 +191,7 @@ extension RuntimeSpec.Seccomp {
 // MARK: Writing
 
 extension RuntimeSpec.LinuxSettings {
-    var json: JSON {
+    public var json: JSON {
         var object = JSONObject()
         object.set(
             "namespaces",
@@ -231,7 +231,7 @@ extension RuntimeSpec.LinuxSettings {
 }
 
 extension RuntimeSpec.Device {
-    var json: JSON {
+    public var json: JSON {
         var object: JSONObject = ["type": .string(type), "path": .string(path)]
         if type != "p" {
             object.set("major", major)
@@ -245,7 +245,7 @@ extension RuntimeSpec.Device {
 }
 
 extension RuntimeSpec.Seccomp {
-    var json: JSON {
+    public var json: JSON {
         var object: JSONObject = ["defaultAction": .string(defaultAction)]
         object.set("defaultErrnoRet", defaultErrno)
         object.set("architectures", architectures)

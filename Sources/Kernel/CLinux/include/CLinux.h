@@ -39,7 +39,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <regex.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>

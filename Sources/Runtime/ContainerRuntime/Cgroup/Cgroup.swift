@@ -60,6 +60,9 @@ public struct Cgroup: Sendable {
         try step(.cgroup) { () throws(SystemError) in try driver.freeze(frozen) }
     }
 
+    /// Whether the group is stopped now; false where that cannot be told.
+    public func isFrozen() -> Bool { driver.isFrozen() }
+
     /// Sends SIGKILL to every process in the group.
     public func kill() throws(SystemError) { try driver.kill() }
 
@@ -101,6 +104,7 @@ protocol CgroupDriver: Sendable {
     func membership(_ empty: Cgroup.Membership) throws(SystemError) -> Cgroup.Membership
     func processes() throws(SystemError) -> [pid_t]
     func freeze(_ frozen: Bool) throws(SystemError)
+    func isFrozen() -> Bool
     func kill() throws(SystemError)
     func outOfMemoryKills() -> UInt64
     func delete() throws(SystemError)

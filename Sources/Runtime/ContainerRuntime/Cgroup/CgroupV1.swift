@@ -80,6 +80,11 @@ struct CgroupV1: CgroupDriver {
         throw SystemError("freezer.state", errno: EBUSY, subject: path)
     }
 
+    func isFrozen() -> Bool {
+        guard let directory = directory(of: "freezer") else { return false }
+        return (try? readText(directory + "/freezer.state"))?.hasPrefix("THAWED") == false
+    }
+
     func kill() throws(SystemError) {
         // Processes may be forking: until none is left, each round finds those that came meanwhile.
         for _ in 0..<1000 {

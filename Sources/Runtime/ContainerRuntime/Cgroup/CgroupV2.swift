@@ -56,6 +56,11 @@ struct CgroupV2: CgroupDriver {
         throw SystemError("cgroup.freeze", errno: EBUSY, subject: path)
     }
 
+    func isFrozen() -> Bool {
+        guard let text = try? readText(directory + "/cgroup.events") else { return false }
+        return counter("frozen", in: text) == 1
+    }
+
     func kill() throws(SystemError) {
         do { try writeControl(directory + "/cgroup.kill", "1") } catch {
             // cgroup.kill came with Linux 5.14.

@@ -1,0 +1,108 @@
+internal import CLinux
+internal import JSON
+internal import Linux
+public import OCI
+
+/// A document's system call filter, compiled by libseccomp and kept on disk.
+///
+/// Compiling takes milliseconds, a start as a whole takes less, and nearly every container has the same filter. A kept
+/// program is found by a hash and proven by the filter's text, which is stored before it: a collision or a torn file is a
+/// miss, never a wrong filter.
+public struct SeccompFilter: Sendable {
+    /// A directory of mode 0700, or nil to compile each time.
+    public var cache: String?
+
+    public init(cache: String?) { self.cache = cache }
+
+    /// The program: `struct sock_filter` after another.
+    public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
+        // The library's version is part of the text: a newer one knows more calls.
+        let text = Array("\(SeccompCompiler.libraryVersion) ".utf8) + seccomp.json.serialized()
+        let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
+        if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
+            return program
+        }
+        let program = try compile(seccomp)
+        if let path, let cache {
+            // A cache that cannot be written only costs time.
+            try? makeDirectories(cache, mode: 0o700)
+            try? replaceFile(path, Self.pack(program, text: text), mode: 0o600)
+        }
+        return program
+    }
+
+    private func compile(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
+        if seccomp.listenerPath != nil {
+            throw RuntimeFailure(.specification, "linux.seccomp.listenerPath is not supported yet")
+        }
+        let standard = try Self.action(seccomp.defaultAction, errno: seccomp.defaultErrno)
+        return try step(.seccomp) { () throws(SystemError) in
+            let compiler = try SeccompCompiler(defaultAction: standard)
+            for name in seccomp.architectures {
+                let short = name.hasPrefix("SCMP_ARCH_") ? String(name.dropFirst(10)).lowercased() : name
+                guard try compiler.addArchitecture(short) else {
+                    throw SystemError("seccomp_arch_add", errno: EINVAL, subject: name)
+                }
+            }
+            for rule in seccomp.rules {
+                guard let action = try? Self.action(rule.action, errno: rule.errno) else {
+                    throw SystemError("seccomp", errno: EINVAL, subject: "action \(rule.action)")
+                }
+                // What is the default anyway needs no rule, and libseccomp refuses it.
+                if action == standard { continue }
+                var conditions: [SyscallCondition] = []
+                for argument in rule.arguments {
+                    guard let comparison = Self.comparisons[argument.comparison] else {
+                        throw SystemError("seccomp", errno: EINVAL, subject: "operator \(argument.comparison)")
+                    }
+                    conditions.append(
+                        SyscallCondition(
+                            index: argument.index, comparison: comparison, value: argument.value,
+                            second: argument.second))
+                }
+                for name in rule.names { try compiler.addRule(name, action, when: conditions) }
+            }
+            return try compiler.program()
+        }
+    }
+
+    private static func action(_ name: String, errno: UInt32?) throws(RuntimeFailure) -> SyscallAction {
+        let number = UInt16(truncatingIfNeeded: errno ?? UInt32(EPERM))
+        switch name {
+        case "SCMP_ACT_ALLOW": return .allow
+        case "SCMP_ACT_ERRNO": return .fail(number)
+        case "SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD": return .killThread
+        case "SCMP_ACT_KILL_PROCESS": return .killProcess
+        case "SCMP_ACT_TRAP": return .trap
+        case "SCMP_ACT_LOG": return .log
+        case "SCMP_ACT_TRACE": return .trace(number)
+        default: throw RuntimeFailure(.specification, "linux.seccomp: action \(name) is not supported")
+        }
+    }
+
+    private static let comparisons: [String: SyscallCondition.Comparison] = [
+        "SCMP_CMP_NE": .notEqual, "SCMP_CMP_LT": .less, "SCMP_CMP_LE": .lessOrEqual, "SCMP_CMP_EQ": .equal,
+        "SCMP_CMP_GE": .greaterOrEqual, "SCMP_CMP_GT": .greater, "SCMP_CMP_MASKED_EQ": .maskedEqual,
+    ]
+
+    /// FNV-1a, 64 bits: for finding, not for proving.
+    private static func hash(_ bytes: [UInt8]) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+
+    private static func pack(_ program: [UInt8], text: [UInt8]) -> [UInt8] {
+        Array("\(text.count) \(program.count)\n".utf8) + text + program
+    }
+
+    private static func unpack(_ bytes: [UInt8], text: [UInt8]) -> [UInt8]? {
+        guard let newline = bytes.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let lengths = String(decoding: bytes[..<newline], as: UTF8.self).split(separator: " ").compactMap { Int($0) }
+        let start = newline + 1
+        guard lengths.count == 2, lengths[0] == text.count, bytes.count == start + text.count + lengths[1],
+            lengths[1] > 0, bytes[start..<(start + text.count)].elementsEqual(text)
+        else { return nil }
+        return Array(bytes[(start + text.count)...])
+    }
+}

@@ -1,0 +1,27 @@
+internal import CLinux
+internal import ContainerRuntime
+internal import Linux
+
+/// `start ID`: opens the gate a created container's program waits at.
+struct StartVerb {
+    let id: String
+
+    init(_ words: [String]) throws { id = try Arguments(words).only("container id") }
+
+    func run(_ context: RuntimeContext) throws {
+        let state = try context.states.read(id)
+        switch context.states.status(of: state) {
+        case .created: try Self.start(state, context)
+        case .stopped: throw RuntimeFailure(.specification, "cannot start container \(id): it has stopped")
+        default: throw RuntimeFailure(.specification, "cannot start container \(id): it runs already")
+        }
+    }
+
+    static func start(_ state: ContainerState, _ context: RuntimeContext) throws {
+        let fifo = context.states.fifo(state.id)
+        // The waiting process holds the other end: without it this open fails at once instead of waiting for ever.
+        let gate = try open(fifo, O_WRONLY | O_NONBLOCK)
+        try writeAll(gate.raw, [1])
+        try unlink(fifo)
+    }
+}
