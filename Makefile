@@ -1,0 +1,45 @@
+# The one door: everything that is done to Skiff is a target here. `make help` lists them.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD_FLAGS = --explicit-target-dependency-import-check error
+PROGRAMS = skiff skiffd skiff-shim skiff-runtime
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test check demo bench fmt install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the Debian packages that building and testing need
+	@scripts/setup
+
+build: setup ## release programs in .build/release
+	$(SWIFT) build -c release $(BUILD_FLAGS)
+
+test: setup ## build for debugging and run every test (as root: the root and end-to-end tests too)
+	$(SWIFT) build --build-tests $(BUILD_FLAGS)
+	$(SWIFT) test --skip-build $(TEST_FLAGS)
+
+check: setup ## formatting, module directions, what the static programs are made of
+	scripts/check
+
+demo: build ## build, ship and run a container with a private daemon, and clean up
+	scripts/demo
+
+bench: build ## time Skiff, beside other engines where they run
+	scripts/bench
+
+fmt: ## format every source file
+	$(SWIFT) format -i -r --parallel Package.swift Sources Tests
+
+install: build ## put programs, the systemd unit and the shell completion in place (PREFIX, DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/skiff $(DESTDIR)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 0755 $(addprefix .build/release/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/skiffd.service > $(DESTDIR)/lib/systemd/system/skiffd.service
+	.build/release/skiff completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff
+
+clean: ## remove what was built
+	rm -rf .build
