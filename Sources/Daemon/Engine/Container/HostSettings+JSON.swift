@@ -1,5 +1,6 @@
 public import Failures
 public import JSON
+internal import Linux
 
 extension HostSettings {
     /// Reads Docker's `HostConfig`, keys in any case, and fills in Docker's defaults for the echo.

@@ -1,10 +1,11 @@
 public import JSON
+public import Linux
 
 /// How a container is tied to its host: the part of Docker's `HostConfig` that the engine acts on, beside the whole of
 /// it as it came, which inspect echoes.
 public struct HostSettings: Sendable, Hashable {
     /// The request's `HostConfig` word for word, with Docker's defaults filled in.
-    public let json: JSONObject
+    public internal(set) var json: JSONObject
 
     // Storage
     public let binds: [String]

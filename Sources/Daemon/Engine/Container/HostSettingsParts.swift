@@ -1,3 +1,5 @@
+public import Linux
+
 /// Where a published port is to appear on the host.
 public struct PortBinding: Sendable, Hashable {
     /// Empty for every address.
@@ -42,8 +44,4 @@ public struct Ulimit: Sendable, Hashable {
 }
 
 /// A terminal's size in character cells.
-public struct TerminalSize: Sendable, Hashable {
-    public let rows: UInt16
-    public let columns: UInt16
-    public init(rows: UInt16, columns: UInt16) { (self.rows, self.columns) = (rows, columns) }
-}
+public typealias TerminalSize = WindowSize

@@ -1,0 +1,325 @@
+internal import CLinux
+internal import Execution
+internal import Failures
+internal import Linux
+internal import Logging
+internal import NIOPosix
+internal import Networking
+internal import Storage
+
+// The ways to an end: exits, stop, kill, restart, pause, remove.
+
+extension ContainerService {
+    // MARK: Exit
+
+    /// Records that a run ended and does what follows; runs in the container's queue.
+    func ended(_ container: Container, _ task: ContainerTask, _ run: Container.Run, _ status: ExitStatus) async {
+        let (actions, endpoints) = container.withLock { state -> ([Lifecycle.Action], [Endpoint]) in
+            guard state.run === run else { return ([], []) }
+            state.task = nil
+            state.health?.cancel()
+            state.health = nil
+            let endpoints = state.record.sandbox?.endpoints ?? []
+            state.record.clearEndpoints()
+            var actions = state.record.lifecycle.exited(
+                code: Int(status.code), oomKilled: status.oomKilled, at: Timestamp(nanoseconds: status.finishedAt))
+            if state.toldOutOfMemory { actions.removeAll { $0 == .emit("oom", [:]) } }
+            state.toldOutOfMemory = false
+            if state.isRestartingByHand { actions.removeAll { $0 == .remove } }
+            return (actions, endpoints)
+        }
+        guard !actions.isEmpty else { return }
+        // Ports and addresses are free before anybody hears of the end, and the row is written meanwhile.
+        async let detached: Void = networks.detach(container.id)
+        do throws(Failure) { try await save(container) } catch {
+            report(error, "the end of a container could not be recorded", container)
+        }
+        await detached
+        // What waits is woken once there is nothing of this run left to trip over but the shim's own folder.
+        var later = actions.filter { $0 != .save }
+        let follow = later.filter { $0.isFollowUp }
+        later.removeAll { $0.isFollowUp }
+        await perform(later, on: container)
+        for endpoint in endpoints {
+            tell("disconnect", container, network: endpoint.networkID, name: endpoint.networkName)
+        }
+        run.ended.fulfil(Int(status.code))
+        await task.collect()
+        await perform(follow, on: container)
+    }
+
+    /// Carries out what the lifecycle decided.
+    func perform(_ actions: [Lifecycle.Action], on container: Container) async {
+        for action in actions {
+            switch action {
+            case .save:
+                do throws(Failure) { try await save(container) } catch {
+                    report(error, "a container could not be recorded", container)
+                }
+            case .emit(let name, let attributes):
+                events.publish(
+                    Event(.container, name, actor: container.id, attributes: container.eventAttributes(attributes)))
+            case .wakeStopped(let exitCode):
+                let woken = container.withLock { state in
+                    let woken = state.waits.filter { $0.condition != .removed }
+                    state.waits.removeAll { $0.condition != .removed }
+                    return woken
+                }
+                for wait in woken { wait.promise.fulfil(WaitResult(exitCode: exitCode)) }
+            case .scheduleRestart(let delay): schedule(container, after: delay)
+            case .cancelRestart:
+                container.withLock { state in
+                    state.restartTimer?.cancel()
+                    state.restartTimer = nil
+                }
+            case .endLog: container.endLog()
+            case .remove:
+                // Behind whatever is in the queue: this may run inside it.
+                container.queue.enqueue { () throws(Failure) in
+                    do throws(Failure) { try await self.takeAway(container, withVolumes: true) } catch {
+                        self.report(error, "a container could not be removed", container)
+                        throw error
+                    }
+                }
+            }
+        }
+    }
+
+    private func schedule(_ container: Container, after delay: Int64) {
+        let timer = Task {
+            do { try await Task.sleep(nanoseconds: UInt64(max(0, delay))) } catch { return }
+            container.queue.enqueue { () throws(Failure) in
+                // A stop, a start by hand or a removal may have come first.
+                guard container.state.status == .restarting else { return }
+                try await self.run(container, automatic: true)
+            }
+        }
+        container.withLock { $0.restartTimer = timer }
+    }
+
+    func save(_ container: Container) async throws(Failure) {
+        try await rows.save(try container.withLock { (state) throws(Failure) in try state.record.row() })
+    }
+
+    func report(_ error: Failure, _ what: String, _ container: Container) {
+        logger.error("\(what)", metadata: ["container": "\(container.id)", "error": "\(error)"])
+    }
+
+    // MARK: Stop and kill
+
+    func end(_ container: Container, timeout: Int?, signal: String?) async throws(Failure) {
+        let text = signal.flatMap { $0.isEmpty ? nil : $0 } ?? container.config.stopSignal ?? "SIGTERM"
+        let signal = try Signal(parsing: text)
+        let first = try await container.queue.run { () throws(Failure) -> Container.Run? in
+            switch container.state.status {
+            case .running, .paused:
+                try await self.signal(container, signal, purpose: .stop)
+                return container.withLock { $0.run }
+            case .restarting:
+                await self.perform(container.withLock { $0.record.lifecycle.cancelledRestart() }, on: container)
+                return nil
+            default: throw Failure(.notModified, "container is not running")
+            }
+        }
+        guard let run = first else { return }
+        let seconds = timeout ?? container.config.stopTimeout ?? 10
+        if seconds < 0 {
+            guard await run.ended.value() != nil else {
+                throw Failure(.cancelled, "the wait for container \(container.id) was called off")
+            }
+            return
+        }
+        if signal != .kill, await run.ended.value(withinSeconds: seconds) != nil { return }
+        try await container.queue.run { () throws(Failure) in
+            guard container.withLock({ $0.run === run && $0.task != nil }) else { return }
+            if signal != .kill { try await self.signal(container, .kill, purpose: .stop) }
+        }
+        try await waitForDeath(of: container, run)
+    }
+
+    func send(_ signal: String?, to container: Container) async throws(Failure) {
+        let signal = signal.flatMap { $0.isEmpty ? nil : $0 } ?? "SIGKILL"
+        let parsed = try Signal(parsing: signal)
+        let own = (try? Signal(parsing: container.config.stopSignal ?? "SIGTERM")) ?? .terminate
+        let run = try await container.queue.run { () throws(Failure) -> Container.Run? in
+            let purpose: Lifecycle.SignalPurpose = parsed == .kill || parsed == own ? .kill : .other
+            try await self.signal(container, parsed, purpose: purpose)
+            return container.withLock { $0.run }
+        }
+        if parsed == .kill, let run { try await waitForDeath(of: container, run) }
+    }
+
+    /// Sends one signal and tells of it; runs in the container's queue.
+    private func signal(_ container: Container, _ signal: Signal, purpose: Lifecycle.SignalPurpose)
+        async throws(Failure)
+    {
+        let (task, isPaused) = try container.withLock { (state) throws(Failure) -> (ContainerTask?, Bool) in
+            try state.record.lifecycle.signalled(purpose, name: state.record.name, id: container.id)
+            return (state.task, state.record.lifecycle.state.isPaused)
+        }
+        guard let task else { return }
+        events.publish(
+            Event(
+                .container, "kill", actor: container.id,
+                attributes: container.eventAttributes(["signal": String(signal.number)])))
+        try await task.signal(signal.number)
+        // A frozen process only dies once it may run.
+        if isPaused, purpose != .other {
+            try await task.resume()
+            await perform(container.withLock { $0.record.lifecycle.unpaused() }.filter { $0 == .save }, on: container)
+        }
+    }
+
+    /// SIGKILL cannot be refused, only delayed by the kernel: not for ever.
+    private func waitForDeath(of container: Container, _ run: Container.Run) async throws(Failure) {
+        guard await run.ended.value(withinSeconds: 60) != nil else {
+            throw Failure(
+                .internal,
+                "container \(container.id) did not end within 60 seconds of SIGKILL: look for a process in uninterruptible sleep"
+            )
+        }
+    }
+
+    func restart(_ container: Container, timeout: Int?, signal: String?) async throws(Failure) {
+        container.withLock { $0.isRestartingByHand = true }
+        defer { container.withLock { $0.isRestartingByHand = false } }
+        do throws(Failure) { try await end(container, timeout: timeout, signal: signal) } catch {
+            guard error.kind == .notModified else { throw error }
+        }
+        try await container.queue.run { () throws(Failure) in
+            try await self.run(container, automatic: false)
+            self.events.publish(
+                Event(.container, "restart", actor: container.id, attributes: container.eventAttributes()))
+        }
+    }
+
+    // MARK: Pause
+
+    func freeze(_ container: Container) async throws(Failure) {
+        try await container.queue.run { () throws(Failure) in
+            let task = try container.withLock { (state) throws(Failure) -> ContainerTask? in
+                try state.record.lifecycle.canPause(container.id)
+                return state.task
+            }
+            try await task?.pause()
+            await self.perform(container.withLock { $0.record.lifecycle.paused() }, on: container)
+        }
+    }
+
+    func thaw(_ container: Container) async throws(Failure) {
+        try await container.queue.run { () throws(Failure) in
+            let task = try container.withLock { (state) throws(Failure) -> ContainerTask? in
+                try state.record.lifecycle.canUnpause(container.id)
+                return state.task
+            }
+            try await task?.resume()
+            await self.perform(container.withLock { $0.record.lifecycle.unpaused() }, on: container)
+        }
+    }
+
+    // MARK: Rename and remove
+
+    func rename(_ container: Container, to text: String) async throws(Failure) {
+        guard !text.isEmpty, text != "/" else { throw Failure(.invalid, "neither old nor new names may be empty") }
+        let name = try ContainerName.validated(text)
+        try await container.queue.run { () throws(Failure) in
+            let old = container.name
+            guard name != old else {
+                throw Failure(.invalid, "Renaming a container with the same name as its current name")
+            }
+            guard !container.withLock({ $0.isRemoved }) else {
+                throw Failure(.notFound, "No such container: \(container.id)")
+            }
+            try self.index.reserve(name, for: container.id)
+            container.withLock { $0.record.name = name }
+            do throws(Failure) { try await self.save(container) } catch {
+                container.withLock { $0.record.name = old }
+                self.index.release(name, of: container.id)
+                throw error
+            }
+            self.index.release(old, of: container.id)
+            self.networks.rename(container.id, to: name)
+            self.events.publish(
+                Event(
+                    .container, "rename", actor: container.id,
+                    attributes: container.eventAttributes(["oldName": "/" + old])))
+        }
+    }
+
+    func remove(_ container: Container, force: Bool, withVolumes: Bool) async throws(Failure) {
+        // Twice at most: a restart policy cannot bring back what was killed by hand.
+        for _ in 0..<3 {
+            let run = try await container.queue.run { () throws(Failure) -> Container.Run? in
+                guard !container.withLock({ $0.isRemoved }) else {
+                    throw Failure(.notFound, "No such container: \(container.id)")
+                }
+                let step = try container.withLock { (state) throws(Failure) in
+                    try state.record.lifecycle.removalStep(force: force, id: container.id)
+                }
+                guard step == .killFirst else {
+                    try await self.takeAway(container, withVolumes: withVolumes)
+                    return nil
+                }
+                try await self.signal(container, .kill, purpose: .kill)
+                return container.withLock { $0.run }
+            }
+            guard let run else { return }
+            try await waitForDeath(of: container, run)
+            // With AutoRemove the daemon was faster; that is what was asked for.
+            if container.withLock({ $0.isRemoved }) { return }
+        }
+        throw Failure(
+            .conflict, "container \(container.id) was started again while it was being removed: stop it first")
+    }
+
+    /// Forgets a container and deletes what is its own; runs in its queue. Its row goes first: what a crash leaves then
+    /// has no owner and is swept at the next start.
+    func takeAway(_ container: Container, withVolumes: Bool) async throws(Failure) {
+        guard !container.withLock({ $0.isRemoved }) else { return }
+        await perform(container.withLock { $0.record.lifecycle.beginRemoval() }.filter { $0 != .save }, on: container)
+        let record = container.withLock { $0.record }
+        do throws(Failure) { try await rows.remove(container.id) } catch {
+            await perform(container.withLock { $0.record.lifecycle.removalFailed(error.message) }, on: container)
+            for wait in container.withLock({ $0.takeWaits() }) {
+                wait.promise.fulfil(WaitResult(exitCode: record.lifecycle.state.exitCode, error: error.message))
+            }
+            throw error
+        }
+        let configuration = configuration
+        let snapshots = snapshots
+        do throws(Failure) {
+            try await pool.blocking { () throws(Failure) in
+                try snapshots.remove(record.snapshot)
+                let folder = configuration.directory(ofContainer: record.id)
+                guard exists(folder) else { return }
+                try describing("remove \(folder)") { () throws(SystemError) in try removeTree(folder) }
+            }
+        } catch {
+            report(error, "something of a removed container is left until the next start", container)
+        }
+        container.withLock { state in
+            state.isRemoved = true
+            // Their other ends see the end.
+            state.waitingStreams = []
+        }
+        index.remove(container)
+        container.endLog()
+        events.publish(Event(.container, "destroy", actor: container.id, attributes: container.eventAttributes()))
+        for wait in container.withLock({ $0.takeWaits() }) {
+            wait.promise.fulfil(WaitResult(exitCode: record.lifecycle.state.exitCode))
+        }
+        if withVolumes {
+            await volumes.discard(record.mounts.filter { $0.kind == .volume && $0.isAnonymous }.map(\.name))
+        }
+    }
+}
+
+extension Lifecycle.Action {
+    /// What may only happen once the shim of the last run is gone.
+    fileprivate var isFollowUp: Bool {
+        switch self {
+        case .remove, .scheduleRestart: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,41 @@
+/// How a daemon's engine shall be; decided once, at start.
+public struct EngineConfiguration: Sendable {
+    /// `/var/lib/skiff`: containers and volumes live below it.
+    public var dataRoot: String
+    /// The cgroup that holds the containers' own, from each hierarchy's root; one per daemon.
+    public var cgroupParent: String
+    /// Further OCI runtimes by name, with their absolute paths (`--add-runtime`); Skiff's own is always there.
+    public var runtimes: [String: String]
+    /// The runtime of containers that name none.
+    public var defaultRuntime: String
+    /// The log driver of containers that name none, `json-file` or `none`, and its options.
+    public var logDriver = "json-file"
+    public var logOptions: [String: String] = [:]
+    /// Limits of containers that set none of the same name (`default-ulimits`).
+    public var ulimits: [Ulimit] = []
+    /// The size of `/dev/shm` where none is given.
+    public var sharedMemorySize = HostSettings.defaultShmSize
+
+    /// The name of Skiff's own runtime.
+    public static let ownRuntime = "skiff"
+    /// Names that mean Skiff's own runtime too: what clients written for Docker say.
+    static let ownRuntimeNames: Set<String> = [ownRuntime, "runc", "io.containerd.runc.v2"]
+
+    public init(
+        dataRoot: String, cgroupParent: String = "/skiff", runtimes: [String: String] = [:],
+        defaultRuntime: String = EngineConfiguration.ownRuntime
+    ) {
+        (self.dataRoot, self.cgroupParent) = (dataRoot, cgroupParent)
+        (self.runtimes, self.defaultRuntime) = (runtimes, defaultRuntime)
+    }
+
+    /// Where a container's log, hosts, hostname and resolv.conf are.
+    func directory(ofContainer id: String) -> String { dataRoot + "/containers/" + id }
+    func logPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/" + id + "-json.log" }
+    func hostsPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/hosts" }
+    func hostnamePath(ofContainer id: String) -> String { directory(ofContainer: id) + "/hostname" }
+    func resolvConfPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/resolv.conf" }
+    var volumes: String { dataRoot + "/volumes" }
+    func directory(ofVolume name: String) -> String { volumes + "/" + name }
+    func mountpoint(ofVolume name: String) -> String { directory(ofVolume: name) + "/_data" }
+}
