@@ -12,12 +12,14 @@ public func openUnnamedFile(at directory: Int32) throws(SystemError) -> OwnedDes
             let file = try open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, at: directory)
             try unlink(name, at: directory)
             return file
-        } catch where error.errno == EEXIST {}
+        } catch  where error.errno == EEXIST {}
     }
 }
 
 /// Reads at most `buffer.count` bytes from `offset` on, without moving the file's position; 0 is the end. C function: `pread`.
-public func read(_ descriptor: Int32, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+public func read(_ descriptor: Int32, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+    -> Int
+{
     try check("pread") { pread(descriptor, buffer.baseAddress, buffer.count, Int(offset)) }
 }
 
@@ -37,7 +39,9 @@ public func copyRange(from source: Int32, at offset: Int64, count: Int64, to tar
         if copied == 0 { throw SystemError("copy_file_range", errno: EIO) }
         let number = skiff_errno()
         if number == EINTR { continue }
-        guard [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EBADF].contains(number) else { throw SystemError("copy_file_range", errno: number) }
+        guard [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EBADF].contains(number) else {
+            throw SystemError("copy_file_range", errno: number)
+        }
         return try copyByHand(from: source, at: Int64(at), count: left, to: target)
     }
 }

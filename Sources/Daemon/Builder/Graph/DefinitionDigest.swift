@@ -43,3 +43,8 @@ struct DefinitionDigest {
 
     func finish() -> Digest { Digest(sha256: hash.finalize()) }
 }
+
+/// The SHA-256 of a text.
+enum SHA256Text {
+    static func digest(_ text: String) -> [UInt8] { Array(SHA256.hash(data: Array(text.utf8))) }
+}

@@ -14,6 +14,11 @@ struct BuildPlan: Sendable {
         var vertex: VertexID
         /// Whether that vertex is this step's own work; otherwise the step changes the config alone.
         var makesTree: Bool
+        /// An ARG in front of all stages.
+        var isGlobal = false
+        /// A FROM, and the digits of the image it names; empty for `scratch`.
+        var isBase = false
+        var baseID: String?
         /// The config after it, and what history will say of it.
         var config: ImageConfig.Config
         var createdBy: String

@@ -40,7 +40,10 @@ struct Planner {
         let nothing = graph.add(.scratch, definition: StepOperation.scratch.definition)
         var before = StageState(vertex: nothing, image: nil)
         before.config = ImageConfig.Config()
-        for instruction in file.globals { record(instruction, before, makesTree: false, createdBy: instruction.text) }
+        for instruction in file.globals {
+            record(instruction, before, makesTree: false, createdBy: instruction.text)
+            steps[steps.count - 1].isGlobal = true
+        }
         for index in selection.needed { stages[index] = try stage(index) }
         guard var result = stages[selection.target] else {
             throw DockerfileError(SourceRange(line: 1), "the target stage was not planned")
@@ -63,6 +66,12 @@ struct Planner {
         let triggers = state.config.onBuild
         state.config.onBuild = []
         record(stage.start, state, makesTree: false, createdBy: stage.start.text)
+        steps[steps.count - 1].isBase = true
+        switch selection.bases[index] {
+        case .image: steps[steps.count - 1].baseID = state.baseImage?.id.short
+        case .scratch: steps[steps.count - 1].baseID = ""
+        case .stage, nil: break
+        }
         for (position, text) in triggers.enumerated() {
             let word = triggers.count == 1 ? "trigger" : "triggers"
             let note = position == 0 ? "# Executing \(triggers.count) build \(word)" : nil

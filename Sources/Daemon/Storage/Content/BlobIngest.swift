@@ -48,6 +48,9 @@ public final class BlobIngest: Sendable {
     /// Bytes that are here already.
     public var offset: Int64 { state.withLock { $0.offset } }
 
+    /// The digest the blob would have if it ended here: for whoever must promise to keep it before it is there.
+    public var digestSoFar: Digest { state.withLock { Digest(sha256: $0.hash.finalize()) } }
+
     public func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         try state.withLock { (state) throws(Failure) in
             guard state.isOpen else { throw Failure(.internal, "content was written after its end") }
