@@ -57,6 +57,14 @@ struct ImageTree: Sendable {
             in: root.raw, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, resolve: [.inRoot, .noMagicLinks, .noSymlinks])
     }
 
+    /// A directory of the tree, or `nil` when there is none.
+    func directory(_ path: TreePath) throws(SystemError) -> SharedDescriptor? {
+        do { return SharedDescriptor(try openDirectory(path)) } catch {
+            if error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP { return nil }
+            throw error
+        }
+    }
+
     func openDirectory(_ path: TreePath) throws(SystemError) -> OwnedDescriptor {
         guard let root else { throw SystemError("open", errno: ENOENT, subject: path.text) }
         if path.isRoot { return try open(".", O_RDONLY | O_DIRECTORY, at: root.raw) }

@@ -88,20 +88,26 @@ final class LayerTree {
             let made = try name.withCString { pointer throws(SystemError) in
                 try makeDirectoryEntry(pointer, mode: 0o755, at: directory.raw)
             }
-            let raw: Int32
-            do {
-                raw = try name.withCString { pointer throws(SystemError) in
-                    try openEntry(pointer, O_RDONLY | O_DIRECTORY, at: directory.raw).release()
-                }
-            } catch  where error.errno == ENOTDIR || error.errno == ELOOP {
-                throw Failure(.invalid, "cannot copy to non-directory: /\(next.text)")
-            }
-            let opened = SharedDescriptor(OwnedDescriptor(owning: raw))
+            let opened = try self.opened(name, at: directory.raw, next)
             isNew = false
             if made { isNew = try adopt(next, opened.raw) }
             open.append((next, opened))
         }
         return isNew
+    }
+
+    private func opened(_ name: FileName, at directory: Int32, _ path: TreePath) throws(Failure) -> SharedDescriptor {
+        do throws(SystemError) {
+            let raw = try name.withCString { pointer throws(SystemError) in
+                try openEntry(pointer, O_RDONLY | O_DIRECTORY, at: directory).release()
+            }
+            return SharedDescriptor(OwnedDescriptor(owning: raw))
+        } catch {
+            guard error.errno == ENOTDIR || error.errno == ELOOP else {
+                throw Failure(.internal, "open /\(path.text) of the layer: \(error)", cause: error)
+            }
+            throw Failure(.invalid, "cannot copy to non-directory: /\(path.text)")
+        }
     }
 
     /// Gives a directory that was just made what the one below it has; whether there is none.
@@ -192,13 +198,14 @@ final class LayerTree {
         guard let directory = open.last?.directory.raw, place != old else { return }
         let name = FileName(Array(place.name))
         try clear(name, at: directory, place)
-        do {
+        do throws(SystemError) {
             _ = try name.withCString { pointer throws(SystemError) in
                 try FileName(Array(old.name)).withCString { other throws(SystemError) in
                     try makeHardLinkEntry(pointer, at: directory, to: other, at: source.raw)
                 }
             }
-        } catch  where error.errno == ENOENT {
+        } catch {
+            guard error.errno == ENOENT else { throw error }
             throw Failure(
                 .invalid,
                 "\"\(path.text)\" is a hard link to \"\(target.text)\", which the archive does not hold before it")
@@ -207,15 +214,6 @@ final class LayerTree {
 
     private func applied(_ entry: TreeEntry) -> UInt16 {
         mode?.applied(to: entry.mode, isDirectory: entry.kind == .directory) ?? entry.mode
-    }
-
-    /// The directory of the layer at a path, for an archive to be unpacked into.
-    func directory(_ path: TreePath) throws -> SharedDescriptor {
-        try makeDirectory(path, like: nil, onlyIfNew: true)
-        let place = try realDirectory(path)
-        try enter(place)
-        guard let last = open.last else { throw Failure(.internal, "no directory /\(path.text) in the layer") }
-        return last.directory
     }
 
     /// Sets the directories' times: last, because every file that is made in one changes them.

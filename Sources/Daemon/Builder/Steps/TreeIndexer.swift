@@ -65,9 +65,7 @@ struct TreeIndexer {
 
     private mutating func note(_ path: TreePath) throws -> TreeEntry? {
         if let known = entries[path] { return known }
-        let parent: OwnedDescriptor
-        do { parent = try tree.openDirectory(path.parent) } catch  where error.errno == ENOENT || error.errno == ENOTDIR
-        { return nil }
+        guard let parent = try tree.directory(path.parent) else { return nil }
         return try note(path, at: parent.raw, FileName(Array(path.name)))
     }
 
