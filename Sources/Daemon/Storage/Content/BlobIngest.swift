@@ -69,7 +69,9 @@ public final class BlobIngest: Sendable {
     /// The file so far, opened for reading on its own, so that a layer can be unpacked while it comes. It stays readable
     /// after the commit; what lies beyond ``offset`` is not there yet.
     public func reader() throws(Failure) -> OwnedDescriptor {
-        do { return try duplicateForReading() } catch { throw ContentStore.failure("cannot read content on its way", error) }
+        do { return try duplicateForReading() } catch {
+            throw ContentStore.failure("cannot read content on its way", error)
+        }
     }
 
     /// By the open file, since the path may be the blob's by now.
