@@ -98,11 +98,8 @@ final class Attacher {
     }
 
     private func flush() {
-        do {
-            let count = try queue.withUnsafeBytes { (bytes) throws(SystemError) in
-                try sendSome(socket.raw, UnsafeRawBufferPointer(rebasing: bytes[queued...]))
-            }
-            queued += count
+        do throws(SystemError) {
+            queued += try sendSome(socket.raw, queue, from: queued)
         } catch {
             if error.errno != EAGAIN { close() }
             return

@@ -12,7 +12,7 @@ final class Connection {
     /// A daemon that lets this many events lie is gone for all we know.
     private static let queueLimit = 1024
 
-    var onRequest: ((ShimWire.Tagged<ShimRequest>, consuming ReceivedDescriptors) -> Void)?
+    var onRequest: ((ShimWire.Tagged<ShimRequest>, inout ReceivedDescriptors) -> Void)?
     var onMalformed: ((ShimWire.Malformed) -> Void)?
     var onClosed: ((Connection) -> Void)?
 
@@ -80,7 +80,7 @@ final class Connection {
                     payload = try? readWhole(file.raw, limit: ShimWire.payloadLimit)
                 }
                 let request = try ShimWire.decodeRequest(message.bytes, payload: payload)
-                onRequest?(request, message.descriptors)
+                onRequest?(request, &message.descriptors)
             } catch {
                 onMalformed?(error)
             }

@@ -21,16 +21,17 @@ final class ExecSession {
 
     /// Starts the process; on a failure nothing of it is left.
     static func start(
-        _ order: ExecOrder, in container: Int32, of spec: RuntimeSpec, filter: [UInt8]?, cgroup: ContainerCgroup,
+        _ order: ExecOrder, in container: borrowing PidFD, pid initPid: Int32, named name: String, of spec: RuntimeSpec,
+        filter: [UInt8]?, cgroup: ContainerCgroup,
         _ descriptors: inout ReceivedDescriptors, loop: EventLoop
     ) throws -> ExecSession {
         guard let process = spec.process?.entered(by: order) else {
             throw FailureReport.request("the specification has no process")
         }
         let stdio = try ProcessEnds(terminal: order.terminal, size: process.windowSize, input: order.input)
-        var launch = ExecLaunch(container: container, process: process, stdio: stdio.forProcess)
+        var launch = ExecLaunch(id: name, initPid: initPid, process: process, stdio: stdio.forProcess)
         launch.filter = order.isFiltered ? filter : nil
-        var running = try launch.start(in: cgroup.cgroup)
+        var running = try launch.start(target: container, in: cgroup.cgroup)
         let pid = running.pid
         let streams = try ProcessStreams(
             stdio.forShim(master: running.takeMaster()), input: order.input, log: nil, loop: loop)

@@ -15,6 +15,7 @@ final class SupervisedContainer {
     private let log: LogFile?
     private let cgroup: ContainerCgroup
     let pid: Int32
+    private let pidfd: PidFD
     let startedAt: Int64
 
     private var execs: [String: ExecSession] = [:]
@@ -41,8 +42,15 @@ final class SupervisedContainer {
     ) throws -> SupervisedContainer {
         let spec = try RuntimeSpec(json: order.spec)
         guard let process = spec.process else { throw FailureReport.request("the specification has no process") }
-        let network = order.joinsNetwork ? descriptors.take() : nil
-        if order.joinsNetwork && network == nil { throw FailureReport.request("no network namespace came along") }
+        var network: SharedDescriptor?
+        if order.joinsNetwork {
+            guard let namespace = descriptors.take() else {
+                throw FailureReport.request("no network namespace came along")
+            }
+            network = SharedDescriptor(namespace)
+        }
+        // Only its number goes into the launch.
+        defer { withExtendedLifetime(network) {} }
         var filter: [UInt8]?
         if order.isFiltered {
             guard let file = descriptors.take() else { throw FailureReport.request("no filter came along") }
@@ -73,7 +81,7 @@ final class SupervisedContainer {
         } catch {
             cgroup.killAll()
             while (try? reapAnyChild()) != nil {}
-            cgroup.removeNow()
+            _ = cgroup.removeNow()
             throw error
         }
     }
@@ -89,6 +97,7 @@ final class SupervisedContainer {
         self.log = log
         self.cgroup = cgroup
         self.pid = pid
+        pidfd = try PidFD(pid)
         self.startedAt = startedAt
         self.loop = loop
         streams.onOutputEnd = { [unowned self] in finishIfEnded() }
@@ -118,7 +127,8 @@ final class SupervisedContainer {
         guard !isPaused else { throw FailureReport.request("the container is paused") }
         guard execs[order.id] == nil else { throw FailureReport.request("exec \(order.id) exists") }
         let session = try ExecSession.start(
-            order, in: pid, of: spec, filter: filter, cgroup: cgroup, &descriptors, loop: loop)
+            order, in: pidfd, pid: pid, named: self.order.id, of: spec, filter: filter, cgroup: cgroup, &descriptors,
+            loop: loop)
         execs[order.id] = session
         session.onIdle = { [unowned self, unowned session] in
             if session.isForgotten { execs[session.id] = nil }

@@ -28,7 +28,7 @@ final class Supervisor {
     func accept(_ socket: consuming OwnedDescriptor) throws(SystemError) {
         let connection = try Connection(socket, loop)
         connection.onRequest = { [unowned self, unowned connection] request, descriptors in
-            handle(request.message, tag: request.tag, descriptors, from: connection)
+            handle(request.message, tag: request.tag, &descriptors, from: connection)
         }
         connection.onMalformed = { [unowned connection] in
             connection.send(.failed(FailureReport(stage: "request", errno: EINVAL, path: nil, message: $0.description)))
@@ -52,11 +52,11 @@ final class Supervisor {
     // MARK: Requests
 
     private func handle(
-        _ request: ShimRequest, tag: UInt32, _ descriptors: consuming ReceivedDescriptors, from connection: Connection
+        _ request: ShimRequest, tag: UInt32, _ descriptors: inout ReceivedDescriptors, from connection: Connection
     ) {
         do {
             if case .launch(let order) = request {
-                try launch(order, descriptors, tag: tag, for: connection)
+                try launch(order, &descriptors, tag: tag, for: connection)
                 return
             }
             guard let container else { throw FailureReport.request("nothing was launched") }
@@ -102,7 +102,7 @@ final class Supervisor {
     }
 
     private func launch(
-        _ order: LaunchOrder, _ descriptors: consuming ReceivedDescriptors, tag: UInt32, for connection: Connection
+        _ order: LaunchOrder, _ descriptors: inout ReceivedDescriptors, tag: UInt32, for connection: Connection
     ) throws {
         guard container == nil, directory == nil else { throw FailureReport.request("something was launched already") }
         do {
@@ -125,7 +125,7 @@ final class Supervisor {
         let handle = try open(directory, O_RDONLY | O_DIRECTORY)
         let socket = try listenForMessages(in: handle.raw, ShimEndpoint.socketName)
         listenerWatch = try loop.watch(socket.raw, [.readable]) { [unowned self] _ in acceptWaiting() }
-        listener = socket
+        listener = consume socket
     }
 
     private func acceptWaiting() {

@@ -140,6 +140,9 @@ public final class ContainerTask: Sendable {
         connection.close()
     }
 
+    /// Ends the conversation as a daemon's end would: the shim goes on.
+    func disconnect() { connection.close() }
+
     private static func unexpected(_ event: ShimEvent) -> Failure {
         Failure(.internal, "unexpected answer of the shim: \(event)")
     }
