@@ -166,12 +166,17 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(
+            name: "ImagesTests",
+            dependencies: [
+                "Archive", "CLinux", "Failures", "Images", "JSON", "Linux", "OCI", "Storage", logging, nioCore, nioPosix, nioHTTP1,
+            ], swiftSettings: strict),
+        .testTarget(
             name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),
         .testTarget(name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict),
         .testTarget(name: "BuilderTests", dependencies: ["Builder", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
-        .testTarget(name: "ShimProtocolTests", dependencies: ["JSON", "OCI", "ShimProtocol"], swiftSettings: strict),
+        .testTarget(name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "OCI", "ShimProtocol"], swiftSettings: strict),
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
