@@ -69,8 +69,8 @@ struct Daemon {
             networks: networks, launcher: launcher, volumes: volumes, events: events, pool: pool, group: group,
             logger: logger)
         let membership = NetworkService(networks: networks, containers: containers)
-        try await volumes.load()
-        try await containers.start()
+        let supervision = Supervision(containers: containers)
+        try await supervision.start()
 
         let puller = ImagePuller(store: images, layers: layers, registries: registries)
         let services = APIServices(
@@ -92,7 +92,7 @@ struct Daemon {
             settings, id: try StateDirectories.daemonID(settings.dataRoot), environment: environment)
         let api = APIServer(services: services, facts: facts, listeners: listeners, group: group, logger: logger)
         return Daemon(services: [api]) {
-            await containers.close()
+            await supervision.close()
             await networks.shutdown()
             await registries.shutdown()
             for case .unix(let path) in settings.hosts { try? unlink(path) }

@@ -6,6 +6,7 @@ internal import Logging
 internal import NIOPosix
 internal import Networking
 internal import Storage
+internal import Synchronization
 
 // The ways to an end: exits, stop, kill, restart, pause, remove.
 
@@ -14,6 +15,8 @@ extension ContainerService {
 
     /// Records that a run ended and does what follows; runs in the container's queue.
     func ended(_ container: Container, _ task: ContainerTask, _ run: Container.Run, _ status: ExitStatus) async {
+        // The shim keeps the status for the next daemon.
+        guard !isClosing.load(ordering: .sequentiallyConsistent) else { return }
         let (actions, endpoints) = container.withLock { state -> ([Lifecycle.Action], [Endpoint]) in
             guard state.run === run else { return ([], []) }
             state.task = nil

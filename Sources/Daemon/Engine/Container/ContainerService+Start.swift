@@ -16,6 +16,9 @@ extension ContainerService {
     ///
     /// - Parameter automatic: by the restart policy or at the daemon's start.
     func run(_ container: Container, automatic: Bool) async throws(Failure) {
+        guard !isClosing.load(ordering: .sequentiallyConsistent) else {
+            throw Failure(.unavailable, "the daemon is shutting down")
+        }
         let (record, streams, size) = try container.withLock {
             (state) throws(Failure) -> (ContainerRecord, [StreamAttachment], TerminalSize?) in
             guard !state.isRemoved else { throw Failure(.notFound, "No such container: \(container.id)") }

@@ -32,6 +32,8 @@ public final class ContainerService: Sendable {
     let logger: Logger
     let logWatcher: LogWatcher
     let runs = Mutex<UInt64>(0)
+    /// The daemon is going: nothing is started or recorded any more.
+    let isClosing = Atomic(false)
 
     public init(
         configuration: EngineConfiguration, index: ContainerIndex, rows: ContainerRows, snapshots: any Snapshotter,

@@ -5,8 +5,9 @@ internal import Linux
 internal import Logging
 internal import Networking
 internal import Storage
+internal import Synchronization
 
-/// Brings the engine back to what really is, once at the daemon's start, before the first request.
+/// Brings the engine back to what really is when the daemon starts, and lets go of it when the daemon ends.
 ///
 /// The rows say what was; the shims say what is. The daemon may have died at any moment:
 ///
@@ -19,7 +20,7 @@ internal import Storage
 /// | restarting | – | tried again |
 /// | removing | – | removed |
 /// | no row | anything | nobody's: ended and cleared away |
-public struct Recovery: Sendable {
+public struct Supervision: Sendable {
     private let containers: ContainerService
 
     public init(containers: ContainerService) { self.containers = containers }
@@ -27,7 +28,7 @@ public struct Recovery: Sendable {
     /// Loads volumes and containers, adopts what runs, starts networking and then what the restart policies ask for.
     ///
     /// - Throws: when the database cannot be read or networking cannot start; what concerns one container is logged.
-    public func run() async throws(Failure) {
+    public func start() async throws(Failure) {
         try await containers.volumes.load()
         let loaded = try await load()
         var found = await shims(of: loaded)
@@ -55,6 +56,25 @@ public struct Recovery: Sendable {
 
         for container in loaded { await settle(container, found[container.id]) }
         await sweep(known)
+    }
+
+    /// Lets the containers be: they run on under their shims, and what happens to them from here on is found at the next
+    /// `start`. Returns when no operation is half-way.
+    public func close() async {
+        containers.isClosing.store(true, ordering: .sequentiallyConsistent)
+        for container in containers.index.all() {
+            container.withLock { state in
+                state.restartTimer?.cancel()
+                state.restartTimer = nil
+                state.health?.cancel()
+                state.health = nil
+            }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for container in containers.index.all() {
+                group.addTask { _ = await container.queue.enqueue { () throws(Failure) in }.value }
+            }
+        }
     }
 
     private func load() async throws(Failure) -> [Container] {
