@@ -22,7 +22,8 @@ struct AddressPoolTests {
     @Test("does not give out again at once what was just freed")
     func freedComesLast() throws {
         var pool = try pool("10.0.0.0/29", reserved: ["10.0.0.1"])
-        let first = try #require(pool.take())
+        let taken = pool.take()
+        let first = try #require(taken)
         pool.release(first)
         #expect(pool.take()?.description == "10.0.0.3")
         for expected in ["10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"] {

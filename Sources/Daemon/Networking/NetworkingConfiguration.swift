@@ -23,8 +23,8 @@ public struct NetworkingConfiguration: Sendable {
     public var spareNamespaces: Int
     /// The host's resolver settings; another file in tests.
     public var resolvConfPath: String
-    /// Work in a new network namespace instead of the daemon's own: for tests, whose host side then is a world of its own.
-    public var isolatedHost: Bool
+    /// The network namespace to take for the host; nil is the daemon's own. For tests, whose host then is a world of its own.
+    public var hostNamespace: SharedDescriptor?
 
     public init(instance: String = "") {
         self.instance = instance
@@ -33,7 +33,6 @@ public struct NetworkingConfiguration: Sendable {
         publishAddress = .any
         spareNamespaces = 2
         resolvConfPath = "/etc/resolv.conf"
-        isolatedHost = false
     }
 }
 

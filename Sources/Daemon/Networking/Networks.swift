@@ -38,7 +38,7 @@ public final class Networks: Sendable {
         self.pool = pool
         self.logger = logger
         names = InstanceNames(instance: configuration.instance, bridgeName: configuration.bridgeName)
-        host = HostNetwork(isolated: configuration.isolatedHost)
+        host = HostNetwork(namespace: configuration.hostNamespace)
         spares = SpareNamespaces(target: configuration.spareNamespaces, pool: pool, logger: logger)
         resolver = HostResolver(path: configuration.resolvConfPath)
         state = Mutex(NetworkingState(names: names))

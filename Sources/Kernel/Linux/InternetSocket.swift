@@ -26,6 +26,16 @@ public enum InternetSocket {
         }
     }
 
+    /// How long a blocking call on the socket may take, `connect` included. C function: `setsockopt(SO_RCVTIMEO, SO_SNDTIMEO)`.
+    public static func setTimeout(_ descriptor: Int32, milliseconds: Int) throws(SystemError) {
+        var time = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            try check("setsockopt", "timeout") {
+                setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+            }
+        }
+    }
+
     /// Port 0 takes any. C function: `bind`.
     public static func bind(_ descriptor: Int32, _ address: IPv4Address, _ port: UInt16) throws(SystemError) {
         var name = socketAddress(address, port)

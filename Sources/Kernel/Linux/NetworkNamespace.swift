@@ -49,9 +49,9 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         }
     }
 
-    /// Moves the calling thread into a new namespace for good: only for a thread that belongs to the caller.
-    public static func moveThreadToNew() throws(SystemError) {
-        try check("unshare", "CLONE_NEWNET") { unshare(CLONE_NEWNET) }
+    /// Moves the calling thread for good: only for a thread that belongs to the caller. C function: `setns(CLONE_NEWNET)`.
+    public static func moveThread(to namespace: Int32) throws(SystemError) {
+        try check("setns", "CLONE_NEWNET") { setns(namespace, CLONE_NEWNET) }
     }
 }
 

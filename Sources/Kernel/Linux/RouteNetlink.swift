@@ -12,7 +12,8 @@ public enum RouteMessage {
         return message
     }
 
-    /// A pair of virtual interfaces: one here, a port of a bridge, the other in another namespace and up.
+    /// A pair of virtual interfaces: one here, a port of a bridge, the other in another namespace. Both are down:
+    /// the kernel brings none up that does not know its other end yet.
     public struct VethPair: Sendable, Hashable {
         public var name: String
         public var bridge: Int32
@@ -43,7 +44,7 @@ public enum RouteMessage {
             info.attribute(UInt16(IFLA_INFO_KIND), text: "veth")
             info.nested(UInt16(IFLA_INFO_DATA)) { data in
                 data.nested(UInt16(VETH_INFO_PEER)) { peer in
-                    appendLinkHeader(&peer, index: 0, up: true)
+                    appendLinkHeader(&peer, index: 0, up: false)
                     peer.attribute(UInt16(IFLA_IFNAME), text: pair.peerName)
                     peer.attribute(UInt16(IFLA_MTU), pair.mtu)
                     if let address = pair.peerAddress { peer.attribute(UInt16(IFLA_ADDRESS), address.octets) }

@@ -1,5 +1,4 @@
 internal import Failures
-internal import Glibc
 internal import Linux
 internal import NIOPosix
 internal import Synchronization
@@ -17,10 +16,11 @@ final class HostNetwork: Sendable {
 
     private let thread = NIOThreadPool(numberOfThreads: 1)
     private let tools: Mutex<Tools?>
-    private let isolated: Bool
+    private let namespace: SharedDescriptor?
 
-    init(isolated: Bool) {
-        self.isolated = isolated
+    /// - Parameter namespace: taken for the host; nil is the one the process is in.
+    init(namespace: SharedDescriptor?) {
+        self.namespace = namespace
         tools = Mutex(nil)
         thread.start()
     }
@@ -33,9 +33,8 @@ final class HostNetwork: Sendable {
         try await thread.runIfActive { [self] in
             try tools.withLock { tools in
                 if tools == nil {
-                    if isolated { try NetworkNamespace.moveThreadToNew() }
-                    var netlink = try NetlinkSocket()
-                    if isolated { try netlink.transact([RouteMessage.setUp(1)]) }
+                    if let namespace { try NetworkNamespace.moveThread(to: namespace.raw) }
+                    let netlink = try NetlinkSocket()
                     tools = Tools(netlink: netlink, filter: try PacketFilter())
                 }
                 // Taken out and put back: the value has one owner and cannot be changed inside an optional.
@@ -101,7 +100,7 @@ extension HostNetwork.Tools {
                 ])
             }
             guard let link = try netlink.link(named: plan.name) else {
-                throw SystemError("netlink", errno: ENODEV, subject: plan.name)
+                throw SystemError.noSuchDevice(plan.name)
             }
             try setBridgeControls(plan.name)
             let present = try netlink.addresses().filter { $0.index == link.index }.map(\.prefix)
@@ -128,14 +127,14 @@ extension HostNetwork.Tools {
         try writeControl("/proc/sys/net/ipv4/conf/\(name)/route_localnet", "1")
         for (control, value) in [("accept_ra", "0"), ("disable_ipv6", "1")] {
             do throws(SystemError) { try writeControl("/proc/sys/net/ipv6/conf/\(name)/\(control)", value) } catch {
-                if error.errno != ENOENT { throw error }
+                if !error.isNoSuchFile { throw error }
             }
         }
     }
 
     mutating func removeLink(_ name: String) throws(SystemError) {
         do throws(SystemError) { try netlink.transact([RouteMessage.deleteLink(name)]) } catch {
-            if error.errno != ENODEV { throw error }
+            if !error.isNoSuchDevice { throw error }
         }
     }
 
@@ -178,11 +177,12 @@ extension HostNetwork.Tools {
         do {
             try netlink.transact([RouteMessage.makeVeth(pair), raise])
             guard let index = try inside.link(named: plan.endpoint.interface)?.index else {
-                throw SystemError("netlink", errno: ENODEV, subject: plan.endpoint.interface)
+                throw SystemError.noSuchDevice(plan.endpoint.interface)
             }
-            if let address = plan.endpoint.ipv4 {
-                try inside.transact([RouteMessage.addAddress(IPv4Prefix(address, plan.endpoint.prefix), to: index)])
+            let address = plan.endpoint.ipv4.map {
+                RouteMessage.addAddress(IPv4Prefix($0, plan.endpoint.prefix), to: index)
             }
+            try inside.transact([address, RouteMessage.setUp(index)].compactMap { $0 })
         } catch {
             try? removeLink(link)
             throw error

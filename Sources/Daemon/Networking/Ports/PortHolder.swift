@@ -1,5 +1,4 @@
 internal import Failures
-internal import Glibc
 internal import Linux
 
 /// A socket that keeps a published port from every other program, and learns whether one has it already.
@@ -22,7 +21,7 @@ enum PortHolder {
             throw error
         }
         do throws(SystemError) { try InternetSocket.bind(socket.raw, address, port) } catch {
-            guard proto == .tcp, error.errno == EADDRINUSE else { throw error }
+            guard proto == .tcp, error.isAddressInUse else { throw error }
             // Perhaps only old connections linger there: a listening socket may join those, but no other listener.
             let second = try InternetSocket.make(.tcp)
             try InternetSocket.reuseAddress(second.raw)
@@ -82,7 +81,7 @@ enum PortHolder {
             } catch {
                 refusal = Failure(.internal, taken(address, port, wish.proto, error), cause: error)
                 // Only "somebody has it" gets better with another port.
-                if error.errno != EADDRINUSE { break }
+                if !error.isAddressInUse { break }
             }
         }
         throw refusal
@@ -95,7 +94,7 @@ enum PortHolder {
     }
 
     static func taken(_ address: IPv4Address, _ port: UInt16, _ proto: PortProtocol, _ error: SystemError) -> String {
-        if error.errno == EADDRINUSE { return alreadyAllocated(address, port) }
+        if error.isAddressInUse { return alreadyAllocated(address, port) }
         return "failed to bind host port \(address):\(port)/\(proto.rawValue): \(error.reason)"
     }
 }

@@ -1,5 +1,4 @@
 internal import Failures
-internal import Glibc
 internal import Linux
 internal import Logging
 internal import NIOCore
@@ -80,7 +79,7 @@ extension Networks {
     private static func route(_ old: Endpoint?, _ new: Endpoint?, in netlink: inout NetlinkSocket) throws(SystemError) {
         if let new, let gateway = new.gateway {
             guard let index = try netlink.link(named: new.interface)?.index else {
-                throw SystemError("netlink", errno: ENODEV, subject: new.interface)
+                throw SystemError.noSuchDevice(new.interface)
             }
             try netlink.transact([RouteMessage.addDefaultRoute(via: gateway, index: index, replacing: old != nil)])
         } else if let old, let gateway = old.gateway, let index = try netlink.link(named: old.interface)?.index {

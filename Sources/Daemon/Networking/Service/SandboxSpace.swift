@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Linux
 internal import Logging
 internal import NIOPosix
@@ -103,7 +102,7 @@ final class LinkReaper: Sendable {
                     }
                 } catch {
                     // Gone already, with the namespace its other end was in.
-                    if error.errno != ENODEV {
+                    if !error.isNoSuchDevice {
                         logger.warning("a link is left", metadata: ["link": "\(name)", "error": "\(error)"])
                     }
                 }
