@@ -11,7 +11,8 @@ extension Image {
             throw Failure(.internal, "the record of image \(row.id) cannot be read", cause: error)
         }
         try self.init(
-            record: record, manifest: try content.read(row.id, limit: ManifestDocument.maximumBytes), arrived: row.created
+            record: record, manifest: try content.read(row.id, limit: ManifestDocument.maximumBytes),
+            arrived: row.created
         ) { (digest) throws(Failure) in
             try content.read(digest, limit: ImageConfig.maximumBytes)
         }

@@ -68,7 +68,8 @@ struct ImageIndex: Sendable {
             throw error
         }
         if let digest = reference.digest {
-            guard let image = image(digest: digest), image.shownDigests.contains(where: { $0.name == reference.name }) else {
+            guard let image = image(digest: digest), image.shownDigests.contains(where: { $0.name == reference.name })
+            else {
                 throw ImageIndex.missing(text)
             }
             return (image, .digest(reference))

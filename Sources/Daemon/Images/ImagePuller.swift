@@ -65,7 +65,8 @@ public final class ImagePuller: Sendable {
                 guard manifest.config.mediaType.isImageConfig else {
                     throw Failure(
                         .invalid,
-                        "\(reference.familiar) is not an image: its configuration is of type \(manifest.config.mediaType)")
+                        "\(reference.familiar) is not an image: its configuration is of type \(manifest.config.mediaType)"
+                    )
                 }
                 return Found(named: named, document: document, manifest: manifest)
             case .index(let index):
@@ -73,12 +74,14 @@ public final class ImagePuller: Sendable {
                 guard let entry = index.manifest(for: wanted) else {
                     throw Failure(
                         .notFound,
-                        "no matching manifest for \(wanted) in the manifest list entries: no match for platform in manifest: not found")
+                        "no matching manifest for \(wanted) in the manifest list entries: no match for platform in manifest: not found"
+                    )
                 }
                 document = try await client.manifest(entry.digest.description)
                 guard Int64(document.bytes.count) == entry.size || entry.size == 0 else {
                     throw Failure(
-                        .invalid, "manifest \(entry.digest) has \(document.bytes.count) bytes, its index says \(entry.size)")
+                        .invalid,
+                        "manifest \(entry.digest) has \(document.bytes.count) bytes, its index says \(entry.size)")
                 }
             }
         }

@@ -229,7 +229,9 @@ private struct BlobUpload: AsyncSequence, Sendable {
                 let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { bytes in
                     Swift.max(0, pread(file.raw, bytes.baseAddress, wanted, off_t(start)))
                 }
-                guard count > 0 else { throw Failures.Failure(.internal, "a blob is shorter than it was when it was stored") }
+                guard count > 0 else {
+                    throw Failures.Failure(.internal, "a blob is shorter than it was when it was stored")
+                }
                 return buffer
             }
             offset += Int64(buffer.readableBytes)

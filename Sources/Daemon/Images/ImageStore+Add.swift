@@ -20,7 +20,8 @@ extension ImageStore {
             throw Failure(.invalid, "the configuration's diff_ids are not those of the layers")
         }
         let manifest = Manifest(
-            config: Descriptor(mediaType: .ociConfig, digest: Digest(sha256: SHA256Sum.of(config)), size: Int64(config.count)),
+            config: Descriptor(
+                mediaType: .ociConfig, digest: Digest(sha256: SHA256Sum.of(config)), size: Int64(config.count)),
             layers: layers.map(\.blob))
         return try await add(manifest, try manifest.encoded(), config: config, names: names, sizes: nil)
     }
@@ -50,7 +51,8 @@ extension ImageStore {
             if let index { try content.put(index) }
         }
         var record = ImageRecord(
-            descriptor: Descriptor(mediaType: manifest.mediaType ?? .ociManifest, digest: digest, size: Int64(bytes.count)))
+            descriptor: Descriptor(
+                mediaType: manifest.mediaType ?? .ociManifest, digest: digest, size: Int64(bytes.count)))
         record.repoDigests = repoDigests.sorted()
         record.layerSizes = try await layerSizes(targets, sizes)
         if let index { record.kept = [Digest(sha256: SHA256Sum.of(index))] }
@@ -90,7 +92,8 @@ extension ImageStore {
                 result.append(bytes)
             } else {
                 result.append(
-                    try await pool.blocking { () throws(Failure) in try snapshots.usage(target.chain.description).bytes })
+                    try await pool.blocking { () throws(Failure) in try snapshots.usage(target.chain.description).bytes
+                    })
             }
         }
         return result

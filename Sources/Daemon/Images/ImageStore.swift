@@ -55,7 +55,9 @@ public final class ImageStore: Sendable {
         store.index.withLock { index in
             for image in images { index.insert(image) }
             for row in rows.names {
-                guard let name = try? Reference(parsing: row.name), name.tag != nil, name.digest == nil else { continue }
+                guard let name = try? Reference(parsing: row.name), name.tag != nil, name.digest == nil else {
+                    continue
+                }
                 index.setName(name, to: row.image, at: row.tagged)
             }
         }
@@ -66,7 +68,9 @@ public final class ImageStore: Sendable {
 
     /// All images, newest first.
     public func list() -> [Image] {
-        index.withLock { Array($0.images.values) }.sorted { ($0.created, $0.arrived, $0.id) > ($1.created, $1.arrived, $1.id) }
+        index.withLock { Array($0.images.values) }.sorted {
+            ($0.created, $0.arrived, $0.id) > ($1.created, $1.arrived, $1.id)
+        }
     }
 
     /// Finds an image by id (`sha256:…`, 64 digits or a unique beginning), or by `name[:tag][@digest]`.
@@ -121,7 +125,8 @@ public final class ImageStore: Sendable {
     ///
     /// - Parameter prune: accepted for Docker's sake; what nothing reaches is collected either way.
     /// - Throws: `conflict` in Docker's words when something holds it.
-    public func remove(_ reference: String, force: Bool = false, prune: Bool = true) async throws(Failure) -> [Removal] {
+    public func remove(_ reference: String, force: Bool = false, prune: Bool = true) async throws(Failure) -> [Removal]
+    {
         let removed = try await changes.run { () async throws(Failure) -> [Removal] in
             let (image, match) = try self.find(reference)
             let uses = await self.uses(image.id)
@@ -193,7 +198,8 @@ public final class ImageStore: Sendable {
         let now = Timestamp.now()
         let row = try image.record.row(image.manifest, chains: image.chainIDs, created: image.arrived)
         try await metadata.images.save(
-            row, names: names.map { ImageNameRow(name: $0.description, image: image.id, tagged: now) }, releasing: lease)
+            row, names: names.map { ImageNameRow(name: $0.description, image: image.id, tagged: now) }, releasing: lease
+        )
         return index.withLock { index in
             index.insert(image)
             for name in names { index.setName(name, to: image.id, at: now) }

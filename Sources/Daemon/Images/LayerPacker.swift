@@ -54,7 +54,8 @@ struct LayerPacker: Sendable {
             try packer.finish()
             let size = ingest.offset
             let digest = try ingest.commit()
-            return Descriptor(mediaType: type == .dockerLayer ? .dockerLayerGzip : .ociLayerGzip, digest: digest, size: size)
+            return Descriptor(
+                mediaType: type == .dockerLayer ? .dockerLayerGzip : .ociLayerGzip, digest: digest, size: size)
         } catch {
             ingest.discard()
             throw error

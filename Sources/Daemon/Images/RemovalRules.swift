@@ -22,7 +22,8 @@ struct RemovalRules: Sendable {
         case .id: return try byID()
         case .name(let name): return try byReference(name)
         case .digest(let reference):
-            guard image.repoDigests.contains(where: { $0.name == reference.name && $0.digest == reference.digest }) else {
+            guard image.repoDigests.contains(where: { $0.name == reference.name && $0.digest == reference.digest })
+            else {
                 return try byID()
             }
             return try byReference(reference)

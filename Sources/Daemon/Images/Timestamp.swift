@@ -15,7 +15,8 @@ enum Timestamp {
         let (days, second) = seconds.quotientAndFloorRemainder(86400)
         let (year, month, day) = civil(days)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        var text = "\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60))"
+        var text =
+            "\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60))"
         if fraction > 0 {
             var digits = String(fraction)
             digits = String(repeating: "0", count: 9 - digits.count) + digits
@@ -42,7 +43,9 @@ enum Timestamp {
             let minute = number(14, 2), let second = number(17, 2), (1...12).contains(month), (1...31).contains(day)
         else { return 0 }
         var zone = 19
-        while zone < bytes.count, bytes[zone] == UInt8(ascii: ".") || (bytes[zone] >= 48 && bytes[zone] <= 57) { zone += 1 }
+        while zone < bytes.count, bytes[zone] == UInt8(ascii: ".") || (bytes[zone] >= 48 && bytes[zone] <= 57) {
+            zone += 1
+        }
         var offset: Int64 = 0
         if zone < bytes.count, bytes[zone] == UInt8(ascii: "+") || bytes[zone] == UInt8(ascii: "-") {
             guard let hours = number(zone + 1, 2), let minutes = number(zone + 4, 2) else { return 0 }

@@ -59,7 +59,8 @@ struct ArchiveContents {
 
     /// The whole names among an entry's annotations; a bare tag is none.
     private static func names(_ descriptor: Descriptor) -> [Reference] {
-        if let name = descriptor.annotations?["io.containerd.image.name"], let reference = try? Reference(parsing: name),
+        if let name = descriptor.annotations?["io.containerd.image.name"],
+            let reference = try? Reference(parsing: name),
             reference.tag != nil, reference.digest == nil
         {
             return [reference]
@@ -85,7 +86,9 @@ struct ArchiveContents {
             let images = index.manifests.filter { !$0.isAttestation }
             let present = images.filter { document(ArchiveContents.path($0.digest)) != nil }
             let best = Index(manifests: present).manifest(for: wanted) ?? present.first
-            guard let best else { throw Failure(.invalid, "the archive lacks every manifest of index \(descriptor.digest)") }
+            guard let best else {
+                throw Failure(.invalid, "the archive lacks every manifest of index \(descriptor.digest)")
+            }
             try add(best, names: names, to: &entries, depth: depth + 1)
         case .manifest(let manifest):
             guard manifest.config.mediaType.isImageConfig else { return }
@@ -100,7 +103,8 @@ struct ArchiveContents {
             entries.append(
                 Entry(
                     manifest: bytes, config: config, configDigest: manifest.config.digest,
-                    layers: manifest.layers.map { Layer(path: ArchiveContents.path($0.digest), descriptor: $0) }, names: names))
+                    layers: manifest.layers.map { Layer(path: ArchiveContents.path($0.digest), descriptor: $0) },
+                    names: names))
         }
     }
 

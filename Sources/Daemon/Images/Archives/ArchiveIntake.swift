@@ -53,7 +53,8 @@ struct ArchiveIntake: Sendable {
             let bytes = prefix + (try tar.readAll(limit: Int(ArchiveIntake.maximumDocument)))
             documentBytes += bytes.count
             guard documentBytes <= ArchiveIntake.maximumDocumentBytes else {
-                throw Failure(.invalid, "the archive's documents are longer than \(ArchiveIntake.maximumDocumentBytes) bytes")
+                throw Failure(
+                    .invalid, "the archive's documents are longer than \(ArchiveIntake.maximumDocumentBytes) bytes")
             }
             documents[path] = bytes
             return

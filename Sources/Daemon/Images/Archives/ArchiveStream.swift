@@ -60,7 +60,8 @@ public struct ArchiveStream: AsyncSequence, Sendable {
             }
         }
 
-        private mutating func read(_ file: SharedDescriptor, _ offset: Int64, _ size: Int64) async throws -> ByteBuffer {
+        private mutating func read(_ file: SharedDescriptor, _ offset: Int64, _ size: Int64) async throws -> ByteBuffer
+        {
             let wanted = Int(Swift.min(size - offset, Int64(Iterator.blockBytes)))
             var buffer = try await pool.blocking { () throws(Failures.Failure) -> ByteBuffer in
                 var buffer = ByteBufferAllocator().buffer(capacity: wanted + 512)

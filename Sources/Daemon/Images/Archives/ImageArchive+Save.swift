@@ -70,7 +70,7 @@ extension ImageArchive {
         }
         var pieces: [ArchiveStream.Piece] = [
             .document("oci-layout", JSON.object(["imageLayoutVersion": "1.0.0"]).serialized()),
-            .document("index.json", try ImageArchive.index(selected).encoded()),
+            .document("index.json", try ImageArchive.encoded(ImageArchive.index(selected))),
             .document("manifest.json", ImageArchive.dockerManifest(selected).serialized()),
         ]
         let repositories = ImageArchive.repositories(selected)
@@ -97,6 +97,13 @@ extension ImageArchive {
             }
         }
         return Index(manifests: manifests)
+    }
+
+    /// With sorted keys, so that the same images make the same archive.
+    private static func encoded(_ index: Index) throws(Failure) -> [UInt8] {
+        do { return try JSONCoder.encode(index, sortedKeys: true) } catch {
+            throw Failure.wrapping(error, "encode index.json")
+        }
     }
 
     static func dockerManifest(_ selected: [Selected]) -> JSON {

@@ -29,7 +29,8 @@ public final class ImageArchive: Sendable {
         from body: Body, platform: Platform? = nil, progress: @escaping ProgressSink
     ) async throws(Failure) -> [Image] where Body.Element == ByteBuffer {
         let layers = self.layers
-        let (intake, failure) = await BlockingBody.reading(body, on: layers.stages) { stream -> (ArchiveIntake, Failure?) in
+        let (intake, failure) = await BlockingBody.reading(body, on: layers.stages) {
+            stream -> (ArchiveIntake, Failure?) in
             var intake = ArchiveIntake()
             do throws(Failure) {
                 try intake.read(stream, into: layers, progress: progress)
@@ -37,7 +38,9 @@ public final class ImageArchive: Sendable {
             } catch {
                 return (intake, error)
             }
-        } onFailure: { (ArchiveIntake(), $0) }
+        } onFailure: {
+            (ArchiveIntake(), $0)
+        }
         do throws(Failure) {
             if let failure { throw failure }
             let images = try await take(intake, platform, progress)
@@ -171,7 +174,8 @@ private struct LoadedImage: Sendable {
         let diffID = unpacked.diffID ?? target.blob.digest
         guard diffID == target.diffID else {
             throw Failure(
-                .invalid, "layer \(target.blob.digest) unpacks to \(diffID), the image's configuration says \(target.diffID)")
+                .invalid,
+                "layer \(target.blob.digest) unpacks to \(diffID), the image's configuration says \(target.diffID)")
         }
     }
 }

@@ -27,12 +27,17 @@ public final class ImageImporter: Sendable {
     ) async throws(Failure) -> Image where Body.Element == ByteBuffer {
         let layers = self.layers
         let result = await BlockingBody.reading(body, on: layers.stages) { stream -> Result<SpooledBlob, Failure> in
-            do throws(Failure) { return .success(try ImageImporter.spool(stream, layers)) } catch { return .failure(error) }
-        } onFailure: { .failure($0) }
+            do throws(Failure) { return .success(try ImageImporter.spool(stream, layers)) } catch {
+                return .failure(error)
+            }
+        } onFailure: {
+            .failure($0)
+        }
         let spooled = try result.get()
         do throws(Failure) {
             let image = try await make(
-                spooled, name, ImageConfig(platform: platform ?? .host, config: config), message, created ?? Timestamp.now())
+                spooled, name, ImageConfig(platform: platform ?? .host, config: config), message,
+                created ?? Timestamp.now())
             progress(.imported(image.id))
             return image
         } catch {
@@ -48,7 +53,9 @@ public final class ImageImporter: Sendable {
         let count = try stream.readFully(into: block)
         let prefix = Array(block[..<count])
         guard ArchiveIntake.looksLikeLayer(prefix, size: .max) else {
-            throw Failure(.invalid, "what came is no tar archive: send the tar of a root file system, packed with gzip, zstd or not at all")
+            throw Failure(
+                .invalid,
+                "what came is no tar archive: send the tar of a root file system, packed with gzip, zstd or not at all")
         }
         return try SpooledBlob.spool(stream, prefix: prefix, unpacks: true, into: layers) { _ in }
     }

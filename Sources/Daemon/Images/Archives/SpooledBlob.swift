@@ -48,7 +48,9 @@ final class SpooledBlob: Sendable {
                 let latch = Latch<UnpackedLayer>()
                 unpacked = latch
                 Task {
-                    do throws(Failure) { latch.set(.success(try await layers.unpack(tail))) } catch { latch.set(.failure(error)) }
+                    do throws(Failure) { latch.set(.success(try await layers.unpack(tail))) } catch {
+                        latch.set(.failure(error))
+                    }
                 }
             }
             let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockBytes, alignment: 4096)

@@ -30,7 +30,9 @@ struct Challenge: Sendable, Hashable {
 
         /// A token with the blanks and commas before it.
         mutating func token() -> String? {
-            while at < text.count, text[at] == UInt8(ascii: " ") || text[at] == UInt8(ascii: ",") || text[at] == 9 { at += 1 }
+            while at < text.count, text[at] == UInt8(ascii: " ") || text[at] == UInt8(ascii: ",") || text[at] == 9 {
+                at += 1
+            }
             let start = at
             while at < text.count, Reader.isToken(text[at]) { at += 1 }
             return at > start ? String(decoding: text[start..<at], as: UTF8.self) : nil

@@ -29,7 +29,9 @@ public struct Credentials: Sendable, Hashable {
     ///
     /// Anything that cannot be read counts as no credentials, as it does to Docker.
     public init?(header: String) {
-        guard let bytes = Base64.decode(header), let json = try? JSON.parse(bytes), json.objectValue != nil else { return nil }
+        guard let bytes = Base64.decode(header), let json = try? JSON.parse(bytes), json.objectValue != nil else {
+            return nil
+        }
         self.init(json: json)
     }
 

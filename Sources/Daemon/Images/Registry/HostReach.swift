@@ -32,10 +32,14 @@ enum HostReach: Sendable, Hashable {
     private static func judge(_ bytes: [UInt8]) -> HostReach {
         if bytes.count == 16 {
             // Mapped addresses (::ffff:a.b.c.d) mean the address inside.
-            if bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF { return judge(Array(bytes[12...])) }
+            if bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
+                return judge(Array(bytes[12...]))
+            }
             if bytes[..<15].allSatisfy({ $0 == 0 }) { return bytes[15] == 1 ? .loopback : .restricted }
             // fc00::/7 unique local, fe80::/10 link local, ff00::/8 multicast.
-            if bytes[0] & 0xFE == 0xFC || (bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80) || bytes[0] == 0xFF { return .restricted }
+            if bytes[0] & 0xFE == 0xFC || (bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80) || bytes[0] == 0xFF {
+                return .restricted
+            }
             return .open
         }
         switch (bytes[0], bytes[1]) {

@@ -1,7 +1,7 @@
 internal import AsyncHTTPClient
 public import Failures
-internal import NIOHTTP1
 public import NIOCore
+internal import NIOHTTP1
 public import OCI
 internal import Synchronization
 
@@ -48,10 +48,12 @@ public final class Registries: Sendable {
             case .ok: return true
             case .unauthorized, .forbidden:
                 let error = RegistryError(status: answer.response.status.code, body: body)
-                throw Failure(.unauthorized, error.code.isEmpty ? "unauthorized: incorrect username or password" : error.words)
+                throw Failure(
+                    .unauthorized, error.code.isEmpty ? "unauthorized: incorrect username or password" : error.words)
             default:
                 throw Failure(
-                    .unavailable, "registry \(endpoint.origin.authority) answered with status \(answer.response.status.code)")
+                    .unavailable,
+                    "registry \(endpoint.origin.authority) answered with status \(answer.response.status.code)")
             }
         }
     }
@@ -65,7 +67,8 @@ public final class Registries: Sendable {
             switch document.content {
             case .index(let index):
                 return RemoteImage(
-                    descriptor: descriptor, platforms: index.manifests.filter { !$0.isAttestation }.compactMap(\.platform))
+                    descriptor: descriptor,
+                    platforms: index.manifests.filter { !$0.isAttestation }.compactMap(\.platform))
             case .manifest(let manifest):
                 let bytes = try await client.smallBlob(manifest.config, limit: ImageConfig.maximumBytes)
                 return RemoteImage(descriptor: descriptor, platforms: [try ImageConfig(parsing: bytes).platform])

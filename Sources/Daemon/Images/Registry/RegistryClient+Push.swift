@@ -35,7 +35,8 @@ extension RegistryClient {
         var location: RegistryURL?
         if let source {
             let answer = try await send(
-                .POST, "/blobs/uploads/?mount=\(RegistryURL.escape(blob.digest.description))&from=\(RegistryURL.escape(source))",
+                .POST,
+                "/blobs/uploads/?mount=\(RegistryURL.escape(blob.digest.description))&from=\(RegistryURL.escape(source))",
                 headers: ["Content-Length": "0"], scopes: pushing + [.pull(source)])
             switch answer.response.status {
             case .created: return .mounted(from: source)
@@ -53,7 +54,8 @@ extension RegistryClient {
             throw Failure(.invalid, "registry \(endpoint.origin.authority) names no place to upload to")
         }
         let answer = try await send(
-            .PUT, to: target, headers: ["Content-Type": "application/octet-stream"], body: try await body(), scopes: pushing,
+            .PUT, to: target, headers: ["Content-Type": "application/octet-stream"], body: try await body(),
+            scopes: pushing,
             upload: true)
         guard answer.response.status == .created || answer.response.status == .noContent else {
             throw try await pushFailure(answer)
@@ -67,20 +69,26 @@ extension RegistryClient {
         let answer = try await send(
             .PUT, "/manifests/\(reference)", headers: ["Content-Type": type.rawValue],
             body: .bytes(ByteBuffer(bytes: bytes)), scopes: pushing)
-        guard answer.response.status == .created || answer.response.status == .ok else { throw try await pushFailure(answer) }
+        guard answer.response.status == .created || answer.response.status == .ok else {
+            throw try await pushFailure(answer)
+        }
         if let stored = answer.response.headers.first(name: "Docker-Content-Digest"), stored != digest.description {
             throw Failure(
-                .invalid, "registry \(endpoint.origin.authority) stored something else: \(stored.prefix(100)), not \(digest)")
+                .invalid,
+                "registry \(endpoint.origin.authority) stored something else: \(stored.prefix(100)), not \(digest)")
         }
     }
 
     /// Where an upload goes on. Another host is allowed as it is for downloads, and gets no credentials.
     private func location(of answer: Answer) throws(Failure) -> RegistryURL {
-        guard let location = answer.response.headers.first(name: "Location").flatMap({ answer.url.resolving($0) }) else {
+        guard let location = answer.response.headers.first(name: "Location").flatMap({ answer.url.resolving($0) })
+        else {
             throw Failure(.invalid, "registry \(endpoint.origin.authority) names no place to upload to")
         }
         // Registries behind a proxy that ends TLS name themselves with the scheme they see.
-        if location.origin.host == endpoint.origin.host, location.origin.scheme == .http, endpoint.origin.scheme == .https {
+        if location.origin.host == endpoint.origin.host, location.origin.scheme == .http,
+            endpoint.origin.scheme == .https
+        {
             return RegistryURL(origin: endpoint.origin, path: location.path)
         }
         try allow(location, from: answer.url)

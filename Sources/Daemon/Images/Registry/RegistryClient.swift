@@ -33,7 +33,8 @@ struct RegistryClient: Sendable {
 
     /// The manifest or index a tag or digest stands for, checked against every digest that was named.
     func manifest(_ reference: String) async throws(Failure) -> Document {
-        let answer = try await send(.GET, "/manifests/\(reference)", headers: manifestHeaders, scopes: [.pull(repository)])
+        let answer = try await send(
+            .GET, "/manifests/\(reference)", headers: manifestHeaders, scopes: [.pull(repository)])
         let response = answer.response
         guard response.status == .ok else { throw try await failure(of: answer, manifest: reference) }
         let bytes = try await response.bytes(
@@ -53,7 +54,8 @@ struct RegistryClient: Sendable {
 
     /// The digest a tag stands for now, nil when the registry does not say.
     func digest(of reference: String) async throws(Failure) -> Digest? {
-        let answer = try await send(.HEAD, "/manifests/\(reference)", headers: manifestHeaders, scopes: [.pull(repository)])
+        let answer = try await send(
+            .HEAD, "/manifests/\(reference)", headers: manifestHeaders, scopes: [.pull(repository)])
         guard answer.response.status == .ok else { return nil }
         return answer.response.headers.first(name: "Docker-Content-Digest").flatMap { try? Digest(parsing: $0) }
     }
@@ -70,7 +72,8 @@ struct RegistryClient: Sendable {
             guard let range = response.headers.first(name: "Content-Range"),
                 let start = RegistryClient.start(ofRange: range), start == offset
             else {
-                throw Failure(.invalid, "registry \(answer.url.origin.authority) answered with another part than was asked for")
+                throw Failure(
+                    .invalid, "registry \(answer.url.origin.authority) answered with another part than was asked for")
             }
             return BlobBody(offset: offset, body: response.body, origin: answer.url.origin)
         case .rangeNotSatisfiable where offset > 0: return try await blob(digest, from: 0)
@@ -81,7 +84,8 @@ struct RegistryClient: Sendable {
     /// A small blob, whole and checked.
     func smallBlob(_ descriptor: Descriptor, limit: Int) async throws(Failure) -> [UInt8] {
         guard descriptor.size <= limit else {
-            throw Failure(.invalid, "blob \(descriptor.digest) is said to have \(descriptor.size) bytes, more than \(limit)")
+            throw Failure(
+                .invalid, "blob \(descriptor.digest) is said to have \(descriptor.size) bytes, more than \(limit)")
         }
         let body = try await blob(descriptor.digest, from: 0)
         var bytes: [UInt8] = []
@@ -96,7 +100,8 @@ struct RegistryClient: Sendable {
         guard bytes.count == descriptor.size, Digest(sha256: SHA256Sum.of(bytes)) == descriptor.digest else {
             throw Failure(
                 .invalid,
-                "registry \(body.origin.authority) sent a blob that is not \(descriptor.digest) of \(descriptor.size) bytes")
+                "registry \(body.origin.authority) sent a blob that is not \(descriptor.digest) of \(descriptor.size) bytes"
+            )
         }
         return bytes
     }
@@ -133,7 +138,9 @@ struct RegistryClient: Sendable {
             if response.status == .unauthorized, isHome, !challenged {
                 challenged = true
                 let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
-                guard let fresh = try await tokens.answer(challenges, from: endpoint, scopes, credentials) else { return answer }
+                guard let fresh = try await tokens.answer(challenges, from: endpoint, scopes, credentials) else {
+                    return answer
+                }
                 authorization = fresh
                 continue
             }
@@ -158,7 +165,8 @@ struct RegistryClient: Sendable {
         let downgrade = url.origin.scheme == .https && next.origin.scheme == .http && endpoint.verifies
         if inward || downgrade {
             throw Failure(
-                .forbidden, "registry \(url.origin.authority) redirects to \(next.origin), where it must not send anybody")
+                .forbidden,
+                "registry \(url.origin.authority) redirects to \(next.origin), where it must not send anybody")
         }
     }
 
@@ -195,15 +203,21 @@ extension RegistryClient {
         let body = (try? await answer.response.bytes(limit: 65536, of: "an error", answer.url.origin)) ?? []
         let error = RegistryError(status: answer.response.status.code, body: body)
         if error.isDenied {
-            let reason = credentials == nil && error.code == "UNAUTHORIZED" && answer.asksForName ? "no basic auth credentials" : error.words
+            let reason =
+                credentials == nil && error.code == "UNAUTHORIZED" && answer.asksForName
+                ? "no basic auth credentials" : error.words
             return Failure(
                 .notFound,
-                "pull access denied for \(familiarName), repository does not exist or may require 'docker login': \(reason)")
+                "pull access denied for \(familiarName), repository does not exist or may require 'docker login': \(reason)"
+            )
         }
         if error.isUnknown {
             if let reference, error.code != "NAME_UNKNOWN" {
                 let separator = reference.contains(":") ? "@" : ":"
-                return Failure(.notFound, "manifest for \(familiarName)\(separator)\(reference) not found: manifest unknown: manifest unknown")
+                return Failure(
+                    .notFound,
+                    "manifest for \(familiarName)\(separator)\(reference) not found: manifest unknown: manifest unknown"
+                )
             }
             return Failure(
                 .notFound,
@@ -211,7 +225,9 @@ extension RegistryClient {
                     ? "repository \(familiarName) not found: \(error.words)"
                     : "registry \(answer.url.origin.authority) has no such blob: \(error.words)")
         }
-        return Failure(error.isPassing ? .unavailable : .internal, "registry \(answer.url.origin.authority) answered: \(error.words)")
+        return Failure(
+            error.isPassing ? .unavailable : .internal,
+            "registry \(answer.url.origin.authority) answered: \(error.words)")
     }
 }
 

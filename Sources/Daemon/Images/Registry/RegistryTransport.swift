@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Failures
+internal import Linux
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -63,7 +64,7 @@ struct RegistryTransport: Sendable {
             }
             guard let first = error.connectionErrors.first?.error else { return "connection failed" }
             return reason(first)
-        case let error as IOError: return error.words
+        case let error as IOError: return SystemError("connect", errno: error.errnoCode).reason
         case let error as HTTPClientError:
             switch error {
             case .connectTimeout: return "no answer to connecting in time"
@@ -75,25 +76,6 @@ struct RegistryTransport: Sendable {
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: return "TLS handshake failed: \(error)"
         default: return "\(error)"
         }
-    }
-}
-
-extension IOError {
-    /// The C library's words for the number: "connection refused".
-    fileprivate var words: String {
-        let text = String(describing: self)
-        // NIO writes "connect(descriptor:addr:size:): Connection refused (errno: 111)".
-        guard let colon = text.firstRange(of: "): ") else { return text }
-        let rest = text[colon.upperBound...].prefix { $0 != "(" }
-        return rest.trimmingSuffix { $0 == " " }.lowercased()
-    }
-}
-
-extension Substring {
-    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> Substring {
-        var end = endIndex
-        while end > startIndex, predicate(self[index(before: end)]) { end = index(before: end) }
-        return self[..<end]
     }
 }
 

@@ -36,7 +36,9 @@ struct RegistryURL: Sendable, Hashable, CustomStringConvertible {
                 guard let end = host.firstIndex(of: "]") else { return nil }
                 let rest = host[host.index(after: end)...]
                 host = host[host.index(after: host.startIndex)..<end]
-                guard host.contains(":"), host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return nil }
+                guard host.contains(":"), host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else {
+                    return nil
+                }
                 if !rest.isEmpty {
                     guard rest.first == ":", let number = UInt16(rest.dropFirst()), number > 0 else { return nil }
                     port = Int(number)

@@ -36,7 +36,9 @@ struct Resolver: Sendable {
     func endpoints(for domain: String, fetching: Bool) -> [RegistryEndpoint] {
         var endpoints: [RegistryEndpoint] = []
         if fetching, domain == "docker.io" { endpoints = settings.mirrors.compactMap { mirror($0) } }
-        guard let secure = RegistryURL.Origin(scheme: .https, authority: Resolver.host(of: domain)) else { return endpoints }
+        guard let secure = RegistryURL.Origin(scheme: .https, authority: Resolver.host(of: domain)) else {
+            return endpoints
+        }
         let trusted = !isInsecure(secure.host, authority: domain)
         endpoints.append(RegistryEndpoint(origin: secure, domain: domain, verifies: trusted))
         if !trusted, let plain = RegistryURL.Origin(scheme: .http, authority: Resolver.host(of: domain)) {

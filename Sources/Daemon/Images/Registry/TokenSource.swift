@@ -109,7 +109,8 @@ final class TokenSource: Sendable {
             let error = RegistryError(status: response.status.code, body: body)
             let words = error.code.isEmpty ? "authentication required" : error.words
             if error.isPassing {
-                throw Failure(.unavailable, "token service \(realm.origin.authority) answered with status \(error.status)")
+                throw Failure(
+                    .unavailable, "token service \(realm.origin.authority) answered with status \(error.status)")
             }
             throw Failure(.unauthorized, error.code == "UNAUTHORIZED" ? words : "unauthorized: \(words)")
         }

@@ -93,7 +93,8 @@ final class BlobFetcher: Sendable {
                     if pace.allows($0) { emit(.downloading(current: $0, total: blob.size)) }
                 }
                 if ingest.offset < blob.size {
-                    throw Failure(.unavailable, "blob \(blob.digest) ended after \(ingest.offset) of \(blob.size) bytes")
+                    throw Failure(
+                        .unavailable, "blob \(blob.digest) ended after \(ingest.offset) of \(blob.size) bytes")
                 }
             } catch {
                 guard error.kind == .unavailable, attempt < retry.attempts else { throw error }

@@ -133,7 +133,9 @@ public final class LayerStore: Sendable {
         let pace = ProgressPace(total: target.blob.size)
         let progress: @Sendable (Int64) -> Void = { current in
             // Until the blob is here, the download is what people watch.
-            if ended.result != nil, pace.allows(current) { emit(.extracting(current: current, total: target.blob.size)) }
+            if ended.result != nil, pace.allows(current) {
+                emit(.extracting(current: current, total: target.blob.size))
+            }
         }
         do throws(Failure) {
             return try await checked(target, tail, ended, progress)
@@ -147,13 +149,19 @@ public final class LayerStore: Sendable {
     private func checked(
         _ target: LayerTarget, _ tail: BlobTail, _ ended: Latch<Void>, _ progress: @escaping @Sendable (Int64) -> Void
     ) async throws(Failure) -> UnpackedLayer {
-        let unpacked = try await unpack(tail, progress: progress)
+        let unpacked: UnpackedLayer
+        do throws(Failure) { unpacked = try await unpack(tail, progress: progress) } catch {
+            // Bytes that are not what was promised are the better reason for anything the unpacking stumbles over.
+            if error.kind != .cancelled { try await ended.value() }
+            throw error
+        }
         do throws(Failure) {
             try await ended.value()
             let diffID = unpacked.diffID ?? target.blob.digest
             guard diffID == target.diffID else {
                 throw Failure(
-                    .invalid, "layer \(target.blob.digest) unpacks to \(diffID), the image's configuration says \(target.diffID)")
+                    .invalid,
+                    "layer \(target.blob.digest) unpacks to \(diffID), the image's configuration says \(target.diffID)")
             }
             return unpacked
         } catch {

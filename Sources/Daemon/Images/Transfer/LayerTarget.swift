@@ -27,7 +27,8 @@ struct LayerTarget: Sendable, Hashable {
             }
             targets.append(
                 LayerTarget(
-                    blob: layer, diffID: diffIDs[index], chain: chains[index], parent: index > 0 ? chains[index - 1] : nil))
+                    blob: layer, diffID: diffIDs[index], chain: chains[index],
+                    parent: index > 0 ? chains[index - 1] : nil))
         }
         return targets
     }

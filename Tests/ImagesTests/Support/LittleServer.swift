@@ -1,0 +1,142 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import OCI
+import Synchronization
+
+/// An HTTP server of a few lines that answers as a test tells it: with lies, breaks and redirects, when they are wanted.
+final class LittleServer: Sendable {
+    struct Request: Sendable {
+        var method: HTTPMethod
+        var path: String
+        var headers: HTTPHeaders
+        var body: [UInt8]
+    }
+
+    struct Answer: Sendable {
+        var status: HTTPResponseStatus = .ok
+        var headers: HTTPHeaders = [:]
+        var body: [UInt8] = []
+        /// Close the connection after so many bytes of the body, though more were promised.
+        var breaksAfter: Int?
+    }
+
+    typealias Handler = @Sendable (Request) -> Answer
+
+    private let channel: any Channel
+    private let log = Mutex<[Request]>([])
+    let port: Int
+    var requests: [Request] { log.withLock { $0 } }
+    /// `127.0.0.1:port`
+    var address: String { "127.0.0.1:\(port)" }
+
+    /// Answers until the test's body ends.
+    static func with(_ handler: @escaping Handler, _ body: (LittleServer) async throws -> Void) async throws {
+        let slot = Mutex<LittleServer?>(nil)
+        let box = Box(handler: handler)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.pipeline.configureHTTPServerPipeline().flatMapThrowing {
+                    try channel.pipeline.syncOperations.addHandler(Responder(box: box))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let server = LittleServer(channel: channel)
+        box.server.withLock { $0 = server }
+        slot.withLock { $0 = server }
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(server)) } catch { outcome = .failure(error) }
+        try await channel.close()
+        try outcome.get()
+    }
+
+    private init(channel: any Channel) {
+        self.channel = channel
+        port = channel.localAddress?.port ?? 0
+    }
+
+    private final class Box: Sendable {
+        let handler: Handler
+        let server = Mutex<LittleServer?>(nil)
+        init(handler: @escaping Handler) { self.handler = handler }
+    }
+
+    private final class Responder: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = HTTPServerResponsePart
+
+        let box: Box
+        private var head: HTTPRequestHead?
+        private var body: [UInt8] = []
+
+        init(box: Box) { self.box = box }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head): (self.head, body) = (head, [])
+            case .body(let buffer): body.append(contentsOf: buffer.readableBytesView)
+            case .end: answer(context)
+            }
+        }
+
+        private func answer(_ context: ChannelHandlerContext) {
+            guard let head else { return }
+            let request = Request(method: head.method, path: head.uri, headers: head.headers, body: body)
+            box.server.withLock { server in server?.log.withLock { $0.append(request) } }
+            let answer = box.handler(request)
+            var headers = answer.headers
+            if !headers.contains(name: "Content-Length") {
+                headers.add(name: "Content-Length", value: "\(answer.body.count)")
+            }
+            context.write(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers))),
+                promise: nil)
+            if head.method != .HEAD {
+                let sent = answer.breaksAfter.map { Array(answer.body.prefix($0)) } ?? answer.body
+                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: sent)))), promise: nil)
+            }
+            if answer.breaksAfter != nil {
+                context.flush()
+                context.close(promise: nil)
+                return
+            }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+    }
+}
+
+/// A registry made of blobs and manifests in memory, for tests that need one that lies.
+struct ServedImage: Sendable {
+    var blobs: [String: [UInt8]] = [:]
+    var manifests: [String: (bytes: [UInt8], type: String)] = [:]
+
+    init(_ image: TestImage, tag: String = "latest") {
+        for (digest, bytes) in image.blobs { blobs[digest.description] = bytes }
+        let manifest = (bytes: image.manifest, type: "application/vnd.oci.image.manifest.v1+json")
+        manifests[tag] = manifest
+        manifests[image.digestOfManifest.description] = manifest
+    }
+
+    func answer(_ request: LittleServer.Request) -> LittleServer.Answer {
+        if request.path == "/v2/" { return LittleServer.Answer() }
+        let last = String(request.path.split(separator: "/").last ?? "")
+        if request.path.contains("/manifests/"), let manifest = manifests[last] {
+            return LittleServer.Answer(headers: ["Content-Type": manifest.type], body: manifest.bytes)
+        }
+        if request.path.contains("/blobs/"), let blob = blobs[last] {
+            if let range = request.headers.first(name: "Range"), let start = Int(range.dropFirst(6).dropLast()),
+                start < blob.count
+            {
+                return LittleServer.Answer(
+                    status: .partialContent,
+                    headers: ["Content-Range": "bytes \(start)-\(blob.count - 1)/\(blob.count)"],
+                    body: Array(blob[start...]))
+            }
+            return LittleServer.Answer(body: blob)
+        }
+        return LittleServer.Answer(
+            status: .notFound,
+            body: Array(#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#.utf8))
+    }
+}
