@@ -7,7 +7,7 @@ internal import Linux
 public func runSkiff() -> Int32 {
     ignoreBrokenPipes()
     var variables: [String: String] = [:]
-    var entry = environ
+    var entry = skiff_environ()
     while let text = entry?.pointee {
         let (name, value) = keyValue(String(cString: text))
         variables[name] = value

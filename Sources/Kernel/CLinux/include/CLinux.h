@@ -213,3 +213,6 @@ static inline int skiff_connect_ipv4(int socket, const struct sockaddr_in *addre
 static inline int skiff_connect_ipv6(int socket, const struct sockaddr_in6 *address) {
   return connect(socket, (const struct sockaddr *)address, sizeof(*address));
 }
+
+// The variables a process was started with; Swift takes the global itself for shared mutable state.
+static inline char *const *skiff_environ(void) { return environ; }

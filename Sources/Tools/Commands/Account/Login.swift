@@ -61,7 +61,8 @@ enum Login {
             user = try console.readLine() ?? ""
         }
         guard !user.isEmpty else { throw Failure(.invalid, "username is required") }
-        let secret = try invocation[password] ?? askPassword(console)
+        let secret: String
+        if let given = invocation[password] { secret = given } else { secret = try askPassword(console) }
         guard !secret.isEmpty else { throw Failure(.invalid, "password is required") }
         return (user, secret)
     }

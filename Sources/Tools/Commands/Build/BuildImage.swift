@@ -57,7 +57,7 @@ enum BuildImage {
         try answer.forEachDocument { message throws(Failure) in try display.show(message) }
         try display.finish()
         if let path = invocation[idFile] {
-            do { try writeFile(path, Array((display.imageID ?? "").utf8)) } catch {
+            do throws(SystemError) { try writeFile(path, Array((display.imageID ?? "").utf8)) } catch {
                 throw Failure(.internal, "cannot write \(path): \(error.reason)", cause: error)
             }
         }

@@ -2,7 +2,7 @@
 enum VerbTree {
     static let root = Verb(noun: "skiff", "Containers for Linux", nouns + everyday + [CompleteShell.verb])
 
-    private static let nouns = [
+    private static let nouns: [Verb] = [
         Verb(
             noun: "container", "Manage containers",
             [
@@ -34,7 +34,7 @@ enum VerbTree {
     ]
 
     /// What people type without a noun.
-    private static let everyday = [
+    private static let everyday: [Verb] = [
         AttachContainer.verb, BuildImage.verb, CreateContainer.verb, ShowEvents.verb, ExecInContainer.verb,
         ImageHistory.verb, ListImages.verb.renamed("images"), ImportImage.verb, ShowInfo.verb, InspectObjects.verb,
         KillContainers.verb, ImageArchives.load, Login.verb, Logout.verb, ShowLogs.verb, PauseContainers.pause,

@@ -267,7 +267,7 @@ struct ContainerRequest: Sendable {
     }
 
     private static func addNames(_ parsed: ParsedArguments, to host: inout HostConfig) throws(Failure) {
-        let hosts = try parsed[Options.addHost].map { text throws(Failure) -> String? in
+        let hosts = try parsed[Options.addHost].map { text throws(Failure) -> String in
             guard let separator = text.firstIndex(where: { $0 == "=" || $0 == ":" }), separator != text.startIndex
             else {
                 throw Failure(.invalid, "bad format for add-host: \"\(text)\"")

@@ -2,6 +2,7 @@ internal import DockerAPI
 internal import EngineClient
 internal import Failures
 internal import JSON
+internal import Linux
 
 /// `skiff exec`.
 enum ExecInContainer {

@@ -28,9 +28,9 @@ enum ListContainers {
         let answer = try invocation.engine().json(Request(.get, "/containers/json", query: query))
         let now = Moment.now()
         let rows = (answer.arrayValue ?? []).map { row($0, now: now, truncated: !invocation[Formats.noTruncate]) }
-        let listing = wantsSize && format == nil ? listingWithSize : self.listing
+        let shown = wantsSize && format == nil ? listingWithSize : listing
         invocation.console.write(
-            try listing.text(rows, format: format, quiet: invocation[Formats.idsOnly]))
+            try shown.text(rows, format: format, quiet: invocation[Formats.idsOnly]))
         return .success
     }
 

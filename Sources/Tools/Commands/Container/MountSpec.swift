@@ -2,24 +2,38 @@ internal import DockerAPI
 internal import Failures
 
 /// What `--mount` says: `type=bind,source=/a,target=/b,readonly`.
-enum MountSpec {
+struct MountSpec {
+    private var mount = Mount()
+    private var bind = BindOptions()
+    private var volume = VolumeOptions()
+    private var driver = VolumeDriverConfig()
+    private var tmpfs = TmpfsOptions()
+
     static func parse(_ text: String) throws(Failure) -> Mount {
-        var mount = Mount()
-        mount.type = "volume"
+        var spec = MountSpec()
+        spec.mount.type = "volume"
         for field in try fields(text) {
             let pair = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            try apply(pair[0].lowercased(), pair.count == 2 ? pair[1] : nil, field, to: &mount)
+            try spec.apply(pair[0].lowercased(), pair.count == 2 ? pair[1] : nil, field)
         }
+        return try spec.finished()
+    }
+
+    private func finished() throws(Failure) -> Mount {
+        var mount = mount
+        var volume = volume
         guard !mount.target.isEmpty else { throw Failure(.invalid, "target is required") }
         if mount.type == "bind", mount.source == nil { throw Failure(.invalid, "source is required for a bind mount") }
-        if mount.volumeOptions != nil, mount.type != "volume" {
-            throw Failure(.invalid, "cannot mix 'volume-*' options with mount type '\(mount.type)'")
-        }
-        if mount.bindOptions != nil, mount.type != "bind" {
-            throw Failure(.invalid, "cannot mix 'bind-*' options with mount type '\(mount.type)'")
-        }
-        if mount.tmpfsOptions != nil, mount.type != "tmpfs" {
-            throw Failure(.invalid, "cannot mix 'tmpfs-*' options with mount type '\(mount.type)'")
+        if driver != VolumeDriverConfig() { volume.driverConfig = driver }
+        if bind != BindOptions() { mount.bindOptions = bind }
+        if volume != VolumeOptions() { mount.volumeOptions = volume }
+        if tmpfs != TmpfsOptions() { mount.tmpfsOptions = tmpfs }
+        let particular = [
+            ("bind", mount.bindOptions != nil), ("volume", mount.volumeOptions != nil),
+            ("tmpfs", mount.tmpfsOptions != nil),
+        ]
+        for (type, isGiven) in particular where isGiven && type != mount.type {
+            throw Failure(.invalid, "cannot mix '\(type)-*' options with mount type '\(mount.type)'")
         }
         return mount
     }
@@ -46,9 +60,7 @@ enum MountSpec {
         return fields + [field]
     }
 
-    private static func apply(
-        _ key: String, _ value: String?, _ field: String, to mount: inout Mount
-    ) throws(Failure) {
+    private mutating func apply(_ key: String, _ value: String?, _ field: String) throws(Failure) {
         func flag() throws(Failure) -> Bool {
             guard let value else { return true }
             do { return try parseBool(value) } catch { throw Failure(.invalid, "invalid value for \(key): \(value)") }
@@ -62,59 +74,40 @@ enum MountSpec {
         switch key {
         case "type":
             mount.type = try text().lowercased()
-            guard ["bind", "volume", "tmpfs", "image", "npipe", "cluster"].contains(mount.type) else {
+            guard ["bind", "volume", "tmpfs"].contains(mount.type) else {
                 throw Failure(.invalid, "invalid mount type \(mount.type): want bind, volume or tmpfs")
             }
-        case "source", "src": mount.source = absolute(try text(), isBind: field.contains("/") || field.contains("."))
+        case "source", "src": mount.source = Self.absolute(try text())
         case "target", "dst", "destination": mount.target = try text()
         case "readonly", "ro": mount.readOnly = try flag()
         case "consistency": mount.consistency = try text().lowercased()
-        case "bind-propagation":
-            mount.bindOptions = mount.bindOptions ?? BindOptions()
-            mount.bindOptions?.propagation = try text().lowercased()
-        case "bind-nonrecursive":
-            mount.bindOptions = mount.bindOptions ?? BindOptions()
-            mount.bindOptions?.nonRecursive = try flag()
-        case "bind-recursive":
-            mount.bindOptions = mount.bindOptions ?? BindOptions()
-            mount.bindOptions?.nonRecursive = try text() == "disabled"
-        case "volume-nocopy":
-            mount.volumeOptions = mount.volumeOptions ?? VolumeOptions()
-            mount.volumeOptions?.noCopy = try flag()
-        case "volume-subpath":
-            mount.volumeOptions = mount.volumeOptions ?? VolumeOptions()
-            mount.volumeOptions?.subpath = try text()
-        case "volume-label":
-            mount.volumeOptions = mount.volumeOptions ?? VolumeOptions()
-            let (name, value) = keyValue(try text())
-            mount.volumeOptions?.labels = (mount.volumeOptions?.labels ?? [:]).merging([name: value]) { $1 }
-        case "volume-driver":
-            mount.volumeOptions = mount.volumeOptions ?? VolumeOptions()
-            var driver = mount.volumeOptions?.driverConfig ?? VolumeDriverConfig()
-            driver.name = try text()
-            mount.volumeOptions?.driverConfig = driver
-        case "volume-opt":
-            mount.volumeOptions = mount.volumeOptions ?? VolumeOptions()
-            var driver = mount.volumeOptions?.driverConfig ?? VolumeDriverConfig()
-            let (name, value) = keyValue(try text())
-            driver.options = (driver.options ?? [:]).merging([name: value]) { $1 }
-            mount.volumeOptions?.driverConfig = driver
-        case "tmpfs-size":
-            mount.tmpfsOptions = mount.tmpfsOptions ?? TmpfsOptions()
-            mount.tmpfsOptions?.sizeBytes = try ByteSize.parse(try text())
+        case "bind-propagation": bind.propagation = try text().lowercased()
+        case "bind-nonrecursive": bind.nonRecursive = try flag()
+        case "bind-recursive": bind.nonRecursive = try text() == "disabled"
+        case "volume-nocopy": volume.noCopy = try flag()
+        case "volume-subpath": volume.subpath = try text()
+        case "volume-label": try Self.add(text(), to: &volume.labels)
+        case "volume-driver": driver.name = try text()
+        case "volume-opt": try Self.add(text(), to: &driver.options)
+        case "tmpfs-size": tmpfs.sizeBytes = try ByteSize.parse(try text())
         case "tmpfs-mode":
-            mount.tmpfsOptions = mount.tmpfsOptions ?? TmpfsOptions()
             guard let mode = Int(try text(), radix: 8) else {
                 throw Failure(.invalid, "invalid value for tmpfs-mode: \(value ?? "")")
             }
-            mount.tmpfsOptions?.mode = mode
+            tmpfs.mode = mode
         default: throw Failure(.invalid, "unknown option '\(key)' in '\(field)'")
         }
     }
 
+    private static func add(_ pair: String, to map: inout [String: String]?) {
+        let (name, value) = keyValue(pair)
+        map = (map ?? [:]).merging([name: value]) { $1 }
+    }
+
     /// A path of the host made whole; a volume's name stays as it is.
-    private static func absolute(_ source: String, isBind: Bool) -> String {
-        source.hasPrefix(".") && isBind ? HostPath.absolute(source) : source
+    private static func absolute(_ source: String) -> String {
+        source.hasPrefix("./") || source.hasPrefix("../") || source == "." || source == ".."
+            ? HostPath.absolute(source) : source
     }
 }
 

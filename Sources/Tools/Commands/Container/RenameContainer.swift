@@ -1,5 +1,6 @@
 internal import EngineClient
 internal import Failures
+internal import JSON
 
 /// `skiff rename`.
 enum RenameContainer {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerAPI
 internal import EngineClient
 internal import Failures
 

@@ -1,6 +1,7 @@
 internal import DockerAPI
 internal import EngineClient
 internal import Failures
+internal import JSON
 
 /// `skiff logs`.
 enum ShowLogs {

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import EngineClient
 internal import Failures
+internal import JSON
 
 /// `skiff start`.
 enum StartContainer {

@@ -1,5 +1,6 @@
 internal import EngineClient
 internal import Failures
+internal import JSON
 
 /// `skiff stop` and `skiff restart`: the same options, one word apart.
 enum StopContainers {

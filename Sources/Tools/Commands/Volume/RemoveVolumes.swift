@@ -1,5 +1,6 @@
 internal import EngineClient
 internal import Failures
+internal import JSON
 
 /// `skiff volume rm`.
 enum RemoveVolumes {
