@@ -52,6 +52,16 @@ struct ContentStoreTests {
         #expect(try scratch.names("content/ingest").isEmpty)
     }
 
+    @Test("what is on its way can be read, and its digest asked for")
+    func showsProgress() throws {
+        let ingest = try store.ingest(key: "k")
+        try ingest.write(Self.hello)
+        #expect(ingest.digestSoFar == Self.helloDigest)
+        let reader = try ingest.reader()
+        _ = try ingest.commit()
+        #expect(try readAll(reader.raw) == Self.hello)
+    }
+
     @Test("only one writes under a key")
     func excludes() throws {
         let first = try store.ingest(key: "k")

@@ -39,6 +39,19 @@ func checkConformance(_ snapshotter: any Snapshotter) throws {
     try twin.commit(as: "second")
     #expect(try text("second", "a") == "two")
 
+    // A layer may learn what it stands on only at the end, and a draft ends once.
+    let late = try snapshotter.prepareLayer(parent: nil)
+    try writeFile("late", Array("late".utf8), at: late.directory.raw)
+    try late.commit(as: "late", parent: "second")
+    late.discard()
+    #expect(throws: Failure(.internal, "")) { try late.commit(as: "again", parent: nil) }
+    #expect(try text("late", "a") == "two")
+    #expect(try text("late", "late") == "late")
+    #expect(throws: Failure(.notFound, "")) {
+        try snapshotter.prepareLayer(parent: nil).commit(as: "lost", parent: "missing")
+    }
+    try snapshotter.remove("late")
+
     // A draft that is dropped was never there.
     try snapshotter.prepareLayer(parent: "second").discard()
     #expect(Set(snapshotter.all().map(\.key)) == ["first", "second"])
