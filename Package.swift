@@ -165,6 +165,15 @@ let package = Package(
             linkerSettings: fullyStatic),
 
         // MARK: Tests
+
+        // Whole programs against a private daemon, by Skiff's and Docker's own command lines.
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["CLinux", "Linux", "skiff", "skiff-runtime", "skiff-shim", "skiffd"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ContainerRuntimeTests",
+            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "skiff-runtime"],
+            swiftSettings: strict),
         .testTarget(
             name: "ImagesTests",
             dependencies: [
@@ -182,6 +191,9 @@ let package = Package(
             dependencies: [
                 "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioPosix, "skiff-shim",
             ], swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
         .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
         .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),

@@ -1,0 +1,273 @@
+import Failures
+import JSON
+import Linux
+import NIOPosix
+import Testing
+
+@testable import Engine
+
+/// Logs as the shim writes them, in a folder of their own.
+struct LogFolder: ~Copyable {
+    let path: String
+    var log: String { path + "/c-json.log" }
+
+    init() throws {
+        path = "/tmp/skiff-log-" + randomID().prefix(16)
+        try makeDirectory(path, mode: 0o700)
+    }
+
+    deinit { try? removeTree(path) }
+
+    static func line(_ text: String, second: Int, stream: String = "stdout", attributes: JSON? = nil) -> [UInt8] {
+        var object = JSONObject()
+        object["log"] = .string(text)
+        object["stream"] = .string(stream)
+        if let attributes { object["attrs"] = attributes }
+        object["time"] = .string(Timestamp(nanoseconds: Int64(second) * 1_000_000_000).rfc3339)
+        return JSON.object(object).serialized() + [UInt8(ascii: "\n")]
+    }
+
+    func write(_ lines: [[UInt8]], number: Int = 0) throws {
+        try writeFile(number == 0 ? log : "\(log).\(number)", Array(lines.joined()), mode: 0o600)
+    }
+
+    func append(_ lines: [[UInt8]]) throws {
+        let file = try Linux.open(log, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        try writeAll(file.raw, Array(lines.joined()))
+    }
+
+    func rotate(_ files: Int = 5) throws {
+        for number in (1..<files).reversed() where exists("\(log).\(number)") {
+            try rename("\(log).\(number)", to: "\(log).\(number + 1)")
+        }
+        try rename(log, to: "\(log).1")
+    }
+
+    /// Everything that a request shows, in texts.
+    func read(_ request: LogRequest = LogRequest()) throws -> [String] {
+        var file = LogFile(path: log, request: request)
+        var texts: [String] = []
+        while true {
+            let place = file.place
+            let records = try file.read(atEnd: true)
+            texts += records.map { String(decoding: $0.bytes, as: UTF8.self) }
+            if records.isEmpty, file.place == place { return texts }
+        }
+    }
+}
+
+@Suite struct LogFileTests {
+    private func numbered(_ range: ClosedRange<Int>) -> [[UInt8]] {
+        range.map { LogFolder.line("line \($0)\n", second: $0) }
+    }
+
+    @Test func noFileIsAnEmptyLog() throws {
+        let folder = try LogFolder()
+        #expect(try folder.read() == [])
+        #expect(try folder.read(LogRequest(tail: 5)) == [])
+    }
+
+    @Test func rotatedFilesAreReadOldestFirst() throws {
+        let folder = try LogFolder()
+        try folder.write(numbered(1...3), number: 2)
+        try folder.write(numbered(4...6), number: 1)
+        try folder.write(numbered(7...9))
+        #expect(try folder.read() == (1...9).map { "line \($0)\n" })
+    }
+
+    @Test(arguments: [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (7, 7), (9, 9), (50, 9)])
+    func tailCountsOverFiles(tail: Int, expected: Int) throws {
+        let folder = try LogFolder()
+        try folder.write(numbered(1...3), number: 2)
+        try folder.write(numbered(4...6), number: 1)
+        try folder.write(numbered(7...9))
+        #expect(try folder.read(LogRequest(tail: tail)) == (10 - expected..<10).map { "line \($0)\n" })
+    }
+
+    @Test func tailFindsItsWayThroughManyBlocks() throws {
+        let folder = try LogFolder()
+        try folder.write((1...5000).map { LogFolder.line(String(repeating: "x", count: 60) + " \($0)\n", second: $0) })
+        for tail in [1, 2, 999, 1000, 4999, 5000, 6000] {
+            let texts = try folder.read(LogRequest(tail: tail))
+            #expect(texts.count == min(tail, 5000))
+            #expect(texts.last?.hasSuffix(" 5000\n") == true)
+        }
+    }
+
+    @Test func timesBoundWhatIsShown() throws {
+        let folder = try LogFolder()
+        try folder.write(numbered(1...3), number: 1)
+        try folder.write(numbered(4...9))
+        let since = LogRequest(
+            since: Timestamp(nanoseconds: 3_000_000_000), until: Timestamp(nanoseconds: 5_000_000_000))
+        #expect(try folder.read(since) == ["line 3\n", "line 4\n", "line 5\n"])
+        #expect(try folder.read(LogRequest(since: Timestamp(nanoseconds: 99_000_000_000))) == [])
+    }
+
+    @Test func streamsAreChosen() throws {
+        let folder = try LogFolder()
+        try folder.write([LogFolder.line("o\n", second: 1), LogFolder.line("e\n", second: 2, stream: "stderr")])
+        #expect(try folder.read(LogRequest(stderr: false)) == ["o\n"])
+        #expect(try folder.read(LogRequest(stdout: false)) == ["e\n"])
+    }
+
+    @Test func piecesOfALongLineAreJoinedPerStream() throws {
+        let folder = try LogFolder()
+        let piece = String(repeating: "x", count: LogFile.pieceBytes)
+        try folder.write([
+            LogFolder.line("before\n", second: 1), LogFolder.line(piece, second: 2),
+            LogFolder.line("between\n", second: 3, stream: "stderr"),
+            LogFolder.line(piece, second: 4), LogFolder.line("end\n", second: 5), LogFolder.line("after\n", second: 6),
+        ])
+        #expect(try folder.read() == ["before\n", "between\n", piece + piece + "end\n", "after\n"])
+        #expect(try folder.read(LogRequest(tail: 1)) == ["after\n"])
+        #expect(try folder.read(LogRequest(stderr: false, tail: 2)).last == "after\n")
+    }
+
+    @Test func aLastLineWithoutAnEndIsGivenAsItIs() throws {
+        let folder = try LogFolder()
+        let piece = String(repeating: "x", count: LogFile.pieceBytes)
+        try folder.write([LogFolder.line("a\n", second: 1), LogFolder.line("prompt> ", second: 2)])
+        #expect(try folder.read() == ["a\n", "prompt> "])
+        #expect(try folder.read(LogRequest(tail: 1)) == ["prompt> "])
+        try folder.write([LogFolder.line(piece, second: 1)])
+        #expect(try folder.read() == [piece])
+    }
+
+    @Test func whatIsNoRecordIsPassedOver() throws {
+        let folder = try LogFolder()
+        try folder.write([
+            LogFolder.line("a\n", second: 1), Array("garbage\n".utf8), Array("{\"log\":\n".utf8), [0, 255, 10],
+            LogFolder.line("b\n", second: 2),
+            Array("{\"log\":\"cut".utf8),
+        ])
+        #expect(try folder.read() == ["a\n", "b\n"])
+    }
+
+    @Test func aLineThatNeverEndsTakesNoMemory() throws {
+        let folder = try LogFolder()
+        try folder.write([
+            [UInt8](repeating: UInt8(ascii: "x"), count: 6 << 20), Array("\n".utf8),
+            LogFolder.line("after\n", second: 1),
+        ])
+        #expect(try folder.read() == ["after\n"])
+    }
+
+    @Test func aReaderFollowsThroughRotations() throws {
+        let folder = try LogFolder()
+        var file = LogFile(path: folder.log, request: LogRequest())
+        func texts() throws -> [String] {
+            try file.read(atEnd: false).map { String(decoding: $0.bytes, as: UTF8.self) }
+        }
+        #expect(try texts() == [])
+        try folder.append(numbered(1...2))
+        #expect(try texts() == ["line 1\n", "line 2\n"])
+        // Written after the last look and then rotated away: nothing is lost.
+        try folder.append(numbered(3...3))
+        try folder.rotate()
+        try folder.append(numbered(4...4))
+        try folder.rotate()
+        try folder.append(numbered(5...5))
+        #expect(try texts() == ["line 3\n", "line 4\n", "line 5\n"])
+        #expect(try texts() == [])
+        try folder.append(numbered(6...6))
+        #expect(try texts() == ["line 6\n"])
+    }
+
+    @Test func halfARecordWaitsForTheRest() throws {
+        let folder = try LogFolder()
+        var file = LogFile(path: folder.log, request: LogRequest())
+        let line = LogFolder.line("whole\n", second: 1)
+        try folder.append([Array(line.prefix(20))])
+        #expect(try file.read(atEnd: false).isEmpty)
+        try folder.append([Array(line.dropFirst(20))])
+        #expect(try file.read(atEnd: false).count == 1)
+    }
+
+    @Test func aReaderWhoseFileIsGoneGoesOnWithTheOldest() throws {
+        let folder = try LogFolder()
+        var file = LogFile(path: folder.log, request: LogRequest())
+        try folder.append(numbered(1...1))
+        #expect(try file.read(atEnd: false).count == 1)
+        try unlink(folder.log)
+        try folder.write(numbered(7...7), number: 1)
+        try folder.write(numbered(8...8))
+        #expect(
+            try file.read(atEnd: false).map { String(decoding: $0.bytes, as: UTF8.self) } == ["line 7\n", "line 8\n"])
+    }
+
+    @Test func followingEndsWithTheContainer() async throws {
+        let folder = try LogFolder()
+        let pool = NIOThreadPool(numberOfThreads: 2)
+        pool.start()
+        try folder.append(numbered(1...1))
+        let end = Promise<Void>()
+        let stream = LogStream.reading(
+            LogFile(path: folder.log, request: LogRequest(follow: true)), directory: folder.path, end: end,
+            watcher: LogWatcher(), pool: pool)
+        #expect(try await stream.next()?.count == 1)
+        // What comes later wakes the reader, through a rotation too.
+        async let second = stream.next()
+        try folder.append(numbered(2...2))
+        #expect(try await second?.first?.time == Timestamp(nanoseconds: 2_000_000_000))
+        async let third = stream.next()
+        try folder.rotate()
+        try folder.append(numbered(3...3))
+        #expect(try await third?.first?.time == Timestamp(nanoseconds: 3_000_000_000))
+        async let fourth = stream.next()
+        try folder.append(numbered(4...4))
+        end.fulfil(())
+        #expect(try await fourth?.first?.time == Timestamp(nanoseconds: 4_000_000_000))
+        #expect(try await stream.next() == nil)
+        try await pool.shutdownGracefully()
+    }
+
+    @Test func followingEndsWithItsReader() async throws {
+        let folder = try LogFolder()
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        let stream = LogStream.reading(
+            LogFile(path: folder.log, request: LogRequest(follow: true)), directory: folder.path, end: Promise(),
+            watcher: LogWatcher(), pool: pool)
+        let reading = Task { try await stream.next() }
+        reading.cancel()
+        #expect(try await reading.value == nil)
+        try await pool.shutdownGracefully()
+    }
+
+    @Test func linesAreRenderedAsDocker() {
+        let record = LogRecord(
+            stream: .stdout, time: Timestamp(nanoseconds: 1_700_000_000_120_000_000), bytes: Array("hi\n".utf8),
+            attributes: ["b": "x y", "a": "ü/1"])
+        func text(_ timestamps: Bool, _ details: Bool) -> String {
+            String(decoding: record.rendered(timestamps: timestamps, details: details), as: UTF8.self)
+        }
+        #expect(text(false, false) == "hi\n")
+        #expect(text(true, false) == "2023-11-14T22:13:20.120000000Z hi\n")
+        #expect(text(false, true) == "a=%C3%BC%2F1,b=x+y hi\n")
+    }
+
+    @Test func attributesAreRead() throws {
+        let line = LogFolder.line("x\n", second: 1, attributes: ["k": "v"])
+        #expect(LogRecord(line: line.dropLast()[...])?.attributes == ["k": "v"])
+    }
+}
+
+@Suite struct LogOptionsTests {
+    @Test func sizesAndCounts() throws {
+        let options = try LogOptions(["max-size": "10m", "max-file": "3", "labels": "a,b"])
+        #expect(options.maximumSize == 10 << 20)
+        #expect(options.maximumFiles == 3)
+        #expect(options.labels == ["a", "b"])
+        let config = try Fixture.config(["Cmd": ["x"], "Labels": ["a": "1", "c": "2"]])
+        #expect(options.settings(path: "/l", config: config).attributes == ["a": "1"])
+    }
+
+    @Test(arguments: [
+        ["max-size": "x"], ["max-size": "0"], ["max-file": "0"], ["max-file": "2"], ["bogus": "1"],
+        ["max-size": "9999999999g"],
+    ])
+    func refuses(options: [String: String]) {
+        #expect(throws: Failure.self) { try LogOptions(options) }
+    }
+}
