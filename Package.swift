@@ -60,7 +60,7 @@ let package = Package(
         // Tar streams and their compression, and a layer's whiteouts.
         .target(
             name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Failures", "Linux"], path: "Sources/Formats/Archive",
-            swiftSettings: strict),
+            exclude: ["README.md"], swiftSettings: strict),
         // What daemon and shim say to each other.
         .target(
             name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"], path: "Sources/Formats/ShimProtocol",
@@ -90,7 +90,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CLinux", "Failures", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift")],
-            path: "Sources/Daemon/Storage", swiftSettings: strict),
+            path: "Sources/Daemon/Storage", exclude: ["README.md"], swiftSettings: strict),
         // Images, and how they come and go: registries and archives.
         .target(
             name: "Images",
@@ -124,7 +124,7 @@ let package = Package(
                 "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", crypto, logging, nioCore,
                 nioPosix,
             ],
-            path: "Sources/Daemon/Builder", swiftSettings: strict),
+            path: "Sources/Daemon/Builder", exclude: ["README.md"], swiftSettings: strict),
         // HTTP/1.1 whose connections may be taken over: the transport of the Docker Engine API.
         .target(
             name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer",
@@ -168,11 +168,11 @@ let package = Package(
 
         // Whole programs against a private daemon, by Skiff's and Docker's own command lines.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["CLinux", "Linux", "skiff", "skiff-runtime", "skiff-shim", "skiffd"],
+            name: "EndToEndTests", dependencies: ["CLinux", "Linux"],
             swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
-            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "skiff-runtime"],
+            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI"],
             swiftSettings: strict),
         .testTarget(
             name: "ImagesTests",
@@ -189,7 +189,7 @@ let package = Package(
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioPosix, "skiff-shim",
+                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioPosix,
             ], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",

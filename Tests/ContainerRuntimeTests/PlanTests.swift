@@ -1,0 +1,172 @@
+import JSON
+import Linux
+import OCI
+import Testing
+
+@testable import ContainerRuntime
+
+struct PlannedMountTests {
+    private func plan(_ type: String?, _ options: [String], source: String? = "/src") throws -> PlannedMount {
+        try PlannedMount(RuntimeSpec.Mount(destination: "/d", type: type, source: source, options: options))
+    }
+
+    @Test func optionsAreToldApart() throws {
+        let mount = try plan("tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k", "rslave"])
+        #expect(mount.attributes == [.noSUID, .strictAccessTime])
+        #expect(mount.data == ["mode=755", "size=65536k"])
+        #expect(mount.propagation == .slave && mount.recursivePropagation)
+        #expect(mount.kind == .fileSystem(type: "tmpfs", source: "/src"))
+    }
+
+    @Test func aLaterOptionTakesAnEarlierOneBack() throws {
+        let mount = try plan("bind", ["ro", "rbind", "rw", "nodev"])
+        #expect(mount.attributes == [.noDevices])
+        #expect(mount.cleared == [.readOnly])
+        #expect(mount.kind == .bind(source: "/src", recursive: true))
+    }
+
+    @Test func recursiveAttributesHaveAnLeadingR() throws {
+        let mount = try plan("none", ["rbind", "rro", "rnosuid"])
+        #expect(mount.recursiveAttributes == [.readOnly, .noSUID])
+        #expect(mount.attributes.isEmpty)
+    }
+
+    @Test(arguments: [["size=1"], ["frobnicate"], ["rfrobnicate"]])
+    func aBindWithAnUnknownOptionIsRefused(options: [String]) {
+        #expect(throws: RuntimeFailure.self) { try plan("bind", options) }
+    }
+
+    @Test func aRelativeDestinationIsRefused() {
+        #expect(throws: RuntimeFailure.self) { try PlannedMount(RuntimeSpec.Mount(destination: "d", type: "tmpfs")) }
+    }
+}
+
+struct LaunchPlanTests {
+    private func plan(_ change: (inout RuntimeSpec) -> Void) throws -> LaunchPlan {
+        var spec = RuntimeSpec(process: RuntimeSpec.Process(arguments: ["sh"]))
+        spec.linux.namespaces = [.init(.mount), .init(.pid), .init(.ipc), .init(.network), .init(.uts), .init(.cgroup)]
+        change(&spec)
+        return try LaunchPlan(
+            ContainerLaunch(
+                id: "x", spec: spec, rootfs: .directory("/r"), stdio: .descriptors(input: 0, output: 1, error: 2)))
+    }
+
+    @Test func theCgroupNamespaceComesAfterTheCgroup() throws {
+        let plan = try plan { _ in }
+        #expect(plan.created == [.mount, .pid, .ipc, .network, .uts])
+        #expect(plan.createsCgroupNamespace)
+    }
+
+    @Test func theMountNamespaceIsJoinedLast() throws {
+        let plan = try plan {
+            $0.linux.namespaces = [.init(.mount, path: "/m"), .init(.user, path: "/u"), .init(.pid, path: "/p")]
+        }
+        #expect(plan.joined.map(\.kind) == [.user, .pid, .mount])
+    }
+
+    /// CVE-2022-0811: a parameter is set only where it belongs to a namespace of the container's own.
+    @Test(arguments: [
+        ("net.ipv4.ip_forward", true), ("kernel.shmmax", true), ("fs.mqueue.msg_max", true),
+        ("net/ipv4/ip_forward", true),
+        ("kernel.core_pattern", false), ("vm.swappiness", false), ("net.ipv4.x+kernel.core_pattern", false),
+        ("net.../kernel/core_pattern", false), ("fs.file-max", false),
+    ])
+    func kernelParametersAreAllowedByNamespace(name: String, allowed: Bool) {
+        let result = Result { try plan { $0.linux.sysctl = [name: "1"] } }
+        #expect(((try? result.get()) != nil) == allowed)
+        let onHost = Result {
+            try plan { spec in
+                spec.linux.sysctl = [name: "1"]
+                spec.linux.namespaces = [.init(.mount), .init(.pid)]
+            }
+        }
+        #expect((try? onHost.get()) == nil)
+    }
+
+    @Test func aContainerWithoutAMountNamespaceIsRefused() {
+        #expect(throws: RuntimeFailure.self) { try plan { $0.linux.namespaces = [.init(.pid)] } }
+    }
+
+    @Test func anEmptyCommandIsRefused() {
+        #expect(throws: RuntimeFailure.self) { try plan { $0.process?.arguments = [] } }
+    }
+}
+
+struct DeviceAccessTests {
+    @Test func noRulesMeanNothingButTheStandardDevices() {
+        let list = DeviceAccess.list(for: [])
+        #expect(list.first?.text == "a" && list.first?.allow == false)
+        #expect(list.contains { $0.text == "c 1:3 rwm" && $0.allow })
+        #expect(!list.contains { $0.allow && $0.type == "a" })
+    }
+
+    @Test func everythingIsAllowedOnlyWhenSaidInFull() {
+        #expect(DeviceAccess.list(for: [.init(allow: true)]).map(\.text) == ["a"])
+        let partial = DeviceAccess.list(for: [.init(allow: true, access: "r")])
+        #expect(partial.contains { $0.text == "b *:* r" } && partial.contains { $0.text == "c *:* r" })
+    }
+
+    @Test func aLaterDenyAllForgetsWhatCameBefore() {
+        let list = DeviceAccess.list(for: [.init(allow: true, type: "c", major: 10, minor: 200), .init(allow: false)])
+        #expect(!list.contains { $0.text == "c 10:200 rwm" })
+    }
+
+    @Test func theProgramEndsInAnAnswerWhateverTheRules() {
+        let program = DeviceProgram(DeviceAccess.list(for: [.init(allow: true, type: "b", major: 8, access: "r")]))
+        // r0 = …; exit
+        #expect(program.instructions.suffix(2).map { $0 & 0xff } == [0xb4, 0x95])
+        #expect(program.instructions.count < 4096)
+    }
+}
+
+struct CgroupLayoutTests {
+    @Test func aHybridHostIsV1() {
+        let layout = CgroupLayout(
+            mountTable: """
+                32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
+                36 31 0:33 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+                40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd
+                41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+                """)
+        #expect(layout.isV1)
+        #expect(layout.mountPoint(of: "cpuacct") == "/sys/fs/cgroup/cpu,cpuacct")
+        #expect(layout.hierarchies[0].aliases == ["cpu", "cpuacct"])
+        #expect(layout.hierarchies[2].options == ["name=systemd"])
+        #expect(layout.unified == "/sys/fs/cgroup/unified")
+    }
+
+    @Test func theUnifiedHierarchyAloneIsV2() {
+        let layout = CgroupLayout(
+            mountTable: "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n")
+        #expect(!layout.isV1)
+        #expect(layout.unified == "/sys/fs/cgroup")
+    }
+
+    @Test(arguments: [(2, 1), (1024, 39), (262144, 10000), (0, 1), (999_999_999, 10000)])
+    func sharesBecomeWeights(shares: UInt64, weight: UInt64) { #expect(CgroupV2.weight(shares: shares) == weight) }
+
+    @Test(arguments: ["relative", "/", "/a/../b", "/a/./b", ""])
+    func aPathThatStepsAsideIsRefused(path: String) {
+        let layout = CgroupLayout(mountTable: "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+        #expect(throws: RuntimeFailure.self) { try Cgroup(path: path, layout: layout) }
+    }
+}
+
+struct RuntimeFailureTests {
+    @Test func aFailureCrossesTheChannelWhole() {
+        let failure = RuntimeFailure(.exec, "exec: \"x\": executable file not found in $PATH", errno: 2)
+        #expect(RuntimeFailure(record: failure.record) == failure)
+    }
+
+    @Test(arguments: [[], [0xf1], [99, 0, 0, 0, 0], [1, 2, 3]] as [[UInt8]])
+    func whatIsNoRecordIsNoFailure(bytes: [UInt8]) { #expect(RuntimeFailure(record: bytes) == nil) }
+}
+
+struct StateNameTests {
+    @Test(arguments: [
+        ("a", true), ("a-b_c.d+1", true), ("", false), (".a", false), ("a/b", false), ("..", false), ("a b", false),
+    ])
+    func namesAreFileNames(id: String, fine: Bool) {
+        #expect(((try? StateDirectory.validate(id)) != nil) == fine)
+    }
+}

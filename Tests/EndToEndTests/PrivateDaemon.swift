@@ -1,0 +1,223 @@
+import CLinux
+import Linux
+import Synchronization
+import Testing
+
+/// A `skiffd` of one test's own: state folder, socket, bridge and cgroups that nobody else has.
+///
+/// ``with(_:)`` starts it, hands it over and removes whatever is left in every case; what a test must not leave behind is
+/// counted then.
+struct PrivateDaemon: Sendable {
+    let home: String
+    let number: Int
+    private let process: Mutex<pid_t>.Holder
+
+    var socket: String { home + "/skiff.sock" }
+    var host: String { "unix://" + socket }
+    var root: String { home + "/data" }
+    var cgroup: String { "/skiff-test-\(getpid())-\(number)" }
+    /// A /24 of this daemon's own for its default bridge.
+    var bridgeAddress: String { "10.\(200 + number / 250).\(number % 250).1/24" }
+
+    private static let counter = Atomic<Int>(Int(getpid()) % 200)
+
+    /// Runs a test with a daemon and Debian's busybox as the image `busybox`.
+    static func with(
+        _ flags: [String] = [], image: Bool = true, _ body: (PrivateDaemon) async throws -> Void
+    ) async throws {
+        let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
+        let daemon = PrivateDaemon(number: number)
+        try makeDirectories(daemon.home, mode: 0o700)
+        do {
+            try await daemon.start(flags)
+            if image { try await daemon.importBusybox() }
+            try await body(daemon)
+        } catch {
+            Issue.record("daemon's log:\n\(daemon.log(lines: 40))")
+            await daemon.cleanUp()
+            throw error
+        }
+        await daemon.cleanUp()
+        daemon.expectNothingLeft()
+    }
+
+    private init(number: Int) {
+        self.number = number
+        home = "/tmp/skiff-e2e.\(getpid()).\(number)"
+        process = Mutex<pid_t>.Holder(0)
+    }
+
+    // MARK: The daemon's own life
+
+    func start(_ flags: [String] = []) async throws {
+        let log = try open(home + "/skiffd.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        let spawn = Spawn(
+            Program.builds + "/skiffd",
+            arguments: [
+                "skiffd", "-H", host, "--data-root", root, "--exec-root", home + "/run", "--pidfile",
+                home + "/skiffd.pid", "--bip", bridgeAddress, "--cgroup-parent", cgroup, "--config-file",
+                home + "/daemon.json",
+            ] + flags,
+            environment: ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"],
+            descriptors: [(log.raw, 1), (log.raw, 2)])
+        if !exists(home + "/daemon.json") { try writeFile(home + "/daemon.json", Array("{}".utf8)) }
+        let pid = try spawn.start()
+        process.value.withLock { $0 = pid }
+        try await eventually("skiffd to answer on \(socket)") {
+            if try reapIfEnded(pid) {
+                throw NeverHappened(what: "skiffd to start; it said: \(log_(lines: 5))")
+            }
+            return try await skiff("version").code == 0
+        }
+    }
+
+    private func log_(lines: Int) -> String { log(lines: lines) }
+
+    private func reapIfEnded(_ pid: pid_t) throws -> Bool {
+        let descriptor = try PidFD(pid)
+        if try descriptor.reap() != nil {
+            process.value.withLock { $0 = 0 }
+            return true
+        }
+        return false
+    }
+
+    /// Ends the daemon and waits for it; its containers live on.
+    func stop(_ signal: Int32 = SIGTERM) async throws {
+        let pid = process.value.withLock { pid in
+            defer { pid = 0 }
+            return pid
+        }
+        if pid == 0 { return }
+        try await onThread {
+            let descriptor = try PidFD(pid)
+            try descriptor.send(signal)
+            _ = try descriptor.wait()
+        }
+    }
+
+    var pid: pid_t { process.value.withLock { $0 } }
+
+    func log(lines: Int) -> String {
+        let text = (try? readText(home + "/skiffd.log")) ?? ""
+        return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
+    }
+
+    // MARK: Clients
+
+    /// Runs Skiff's own command line.
+    func skiff(_ arguments: String..., input: String = "") async throws -> Finished {
+        try await run("skiff", arguments, input: input)
+    }
+
+    /// Runs Skiff's command line and expects success.
+    @discardableResult
+    func must(_ arguments: String..., input: String = "", at location: SourceLocation = #_sourceLocation) async throws
+        -> Finished
+    {
+        let finished = try await run("skiff", arguments, input: input)
+        try #require(
+            finished.code == 0, "skiff \(arguments.joined(separator: " ")): code \(finished.code): \(finished.errors)",
+            sourceLocation: location)
+        return finished
+    }
+
+    private func run(_ program: String, _ arguments: [String], input: String) async throws -> Finished {
+        try await Program.run(
+            Program.builds + "/" + program, arguments, environment: ["SKIFF_HOST=\(host)"], input: Array(input.utf8))
+    }
+
+    /// Runs Docker's command line against this daemon.
+    func docker(_ arguments: String..., input: String = "") async throws -> Finished {
+        try await Program.run(
+            Docker.path ?? "/usr/bin/docker", arguments,
+            environment: ["DOCKER_HOST=\(host)", "DOCKER_BUILDKIT=0", "DOCKER_CONFIG=\(home)/docker"],
+            input: Array(input.utf8))
+    }
+
+    // MARK: Images
+
+    /// A root file system of busybox and little else, as a tar.
+    static func busyboxArchive(in directory: String) async throws -> String {
+        let busybox = try #require(Program.find("busybox"))
+        let archive = directory + "/busybox.tar"
+        if exists(archive) { return archive }
+        let root = directory + "/busybox-root"
+        for path in ["/bin", "/etc", "/tmp", "/root"] { try makeDirectories(root + path) }
+        try writeFile(root + "/bin/busybox", readFile(busybox), mode: 0o755)
+        for applet in try await Program.run(busybox, ["--list"]).lines where applet != "busybox" {
+            try makeSymlink(root + "/bin/" + applet, to: "busybox")
+        }
+        try writeFile(
+            root + "/etc/passwd",
+            Array(
+                "root:x:0:0:root:/root:/bin/sh\nwww:x:33:33:www:/www:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"
+                    .utf8))
+        try writeFile(root + "/etc/group", Array("root:x:0:\nwww:x:33:\nextra:x:44:www\nnobody:x:65534:\n".utf8))
+        let tar = try #require(Program.find("tar"))
+        let made = try await Program.run(tar, ["-C", root, "-cf", archive, "."])
+        try #require(made.code == 0, "tar: \(made.errors)")
+        try removeTree(root)
+        return archive
+    }
+
+    func importBusybox() async throws {
+        let archive = try await Self.busyboxArchive(in: home)
+        try await must("import", "--change", "CMD [\"sh\"]", archive, "busybox")
+    }
+
+    // MARK: The end
+
+    func cleanUp() async {
+        if pid == 0 { try? await start() }
+        if let containers = try? await skiff("ps", "-aq"), !containers.lines.isEmpty {
+            for id in containers.lines { _ = try? await skiff("rm", "-f", "-v", id) }
+        }
+        if let networks = try? await skiff("network", "ls", "-q", "--filter", "type=custom") {
+            for id in networks.lines { _ = try? await skiff("network", "rm", id) }
+        }
+        try? await stop()
+    }
+
+    /// Links, mounts, cgroups and processes of this daemon that are still there, once its folder is removed.
+    func expectNothingLeft() {
+        let mounts = ((try? readText("/proc/self/mountinfo")) ?? "").split(separator: "\n").filter { $0.contains(home) }
+        #expect(mounts.isEmpty, "mounts left behind: \(mounts)")
+        var groups: [String] = []
+        for hierarchy in (try? onlyNames("/sys/fs/cgroup")) ?? [] {
+            let parent = "/sys/fs/cgroup/\(hierarchy)\(cgroup)"
+            groups += ((try? onlyNames(parent)) ?? []).filter { isDirectory("\(parent)/\($0)") }
+            try? unlink(parent, directory: true)
+        }
+        #expect(groups.isEmpty, "cgroups left behind: \(groups)")
+        let processes = ((try? onlyNames("/proc")) ?? []).filter { name in
+            guard name.allSatisfy(\.isNumber) else { return false }
+            return ((try? readText("/proc/\(name)/cmdline")) ?? "").contains(home)
+        }
+        #expect(processes.isEmpty, "processes left behind: \(processes)")
+        #expect(throws: Never.self) { try removeTree(home) }
+    }
+
+    private func onlyNames(_ path: String) throws -> [String] {
+        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        return try readDirectory(directory.raw).map(\.name.text)
+    }
+
+    private func isDirectory(_ path: String) -> Bool { (try? status(path).isDirectory) ?? false }
+}
+
+extension Mutex where Value == pid_t {
+    /// A mutex behind a reference, for values that are copied.
+    final class Holder: Sendable {
+        let value: Mutex<pid_t>
+        init(_ value: pid_t) { self.value = Mutex(value) }
+    }
+}
+
+/// Docker's own client, where there is one.
+enum Docker {
+    static let path = Program.find("docker")
+}
+
+/// Whether this process may do what an engine does.
+let isRoot = geteuid() == 0
