@@ -73,6 +73,13 @@ struct Daemon {
         try await supervision.start()
 
         let puller = ImagePuller(store: images, layers: layers, registries: registries)
+        let builder = BuildService(
+            BuildEnvironment(
+                root: settings.dataRoot + "/build", images: images, puller: puller, metadata: metadata,
+                content: content, snapshots: snapshots, networks: networks, launcher: launcher,
+                cgroupParent: engine.cgroupParent, fetcher: BuildFetcher(registries: registries), collect: collect,
+                pool: pool, logger: logger))
+        try await builder.start()
         let services = APIServices(
             containers: containers, execs: ExecService(containers: containers),
             processes: ProcessLister(containers: containers), volumes: volumes, membership: membership,
@@ -82,7 +89,7 @@ struct Daemon {
                 store: images, layers: layers, registries: registries, parallelUploads: settings.maxUploads),
             archive: ImageArchive(store: images, layers: layers),
             importer: ImageImporter(store: images, layers: layers),
-            registries: registries, builder: BuildService())
+            registries: registries, builder: builder)
 
         // Last, when everything is there to answer: the sockets.
         let listeners = try ListeningSockets(

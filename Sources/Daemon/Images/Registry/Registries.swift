@@ -15,7 +15,7 @@ public final class Registries: Sendable {
     }
 
     private let state: Mutex<State>
-    private let transport: RegistryTransport
+    let transport: RegistryTransport
     private let tokens: TokenSource
 
     public init(settings: RegistrySettings = RegistrySettings(), group: any EventLoopGroup) {
