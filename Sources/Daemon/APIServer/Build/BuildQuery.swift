@@ -3,6 +3,7 @@ internal import Failures
 internal import HTTPServer
 internal import Images
 internal import JSON
+internal import NIOHTTP1
 
 /// The parameters of `POST /build`, of which many are JSON themselves.
 enum BuildQuery {

@@ -4,6 +4,7 @@ internal import Engine
 internal import Failures
 internal import HTTPServer
 internal import JSON
+internal import NIOHTTP1
 
 /// `/build`: a context in, an image out, told as Docker's classic builder tells it.
 struct BuildRoutes: Sendable {
@@ -39,11 +40,12 @@ struct BuildRoutes: Sendable {
 
     /// What is told of an event: its line, and before `Successfully built` the id as data, which docker-py waits for.
     private static func messages(_ event: BuildEvent, quiet: Bool) -> [ProgressMessage] {
-        if quiet {
-            guard case .warning = event else { return [] }
-            return ProgressMessage(event).map { [$0] } ?? []
-        }
         var messages: [ProgressMessage] = []
+        switch event {
+        case .built, .tagged:
+            if quiet { return [] }
+        default: break
+        }
         if case .built(let id) = event {
             var message = ProgressMessage()
             message.aux = ["ID": .string(id)]

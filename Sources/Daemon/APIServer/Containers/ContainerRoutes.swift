@@ -5,6 +5,8 @@ internal import HTTPServer
 internal import Images
 internal import JSON
 internal import Linux
+internal import NIOCore
+internal import NIOHTTP1
 
 /// `/containers`: their life, and what is known of them.
 struct ContainerRoutes: Sendable {

@@ -2,6 +2,8 @@ internal import DockerAPI
 internal import Engine
 internal import Images
 internal import JSON
+internal import Linux
+internal import OCI
 
 /// Containers as Docker's clients read them.
 struct ContainerShape: Sendable {

@@ -4,6 +4,7 @@ internal import Failures
 internal import HTTPServer
 internal import JSON
 internal import Linux
+internal import NIOHTTP1
 
 /// `/exec` and `/containers/{id}/exec`: processes beside a container's own.
 struct ExecRoutes: Sendable {

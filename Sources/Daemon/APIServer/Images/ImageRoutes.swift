@@ -4,6 +4,7 @@ internal import Failures
 internal import HTTPServer
 internal import Images
 internal import JSON
+internal import NIOHTTP1
 internal import OCI
 
 /// `/images`: what is here, its names and its end.

@@ -2,6 +2,7 @@ internal import DockerAPI
 internal import Engine
 internal import Images
 internal import JSON
+internal import Linux
 internal import OCI
 
 /// Images as Docker's clients read them.

@@ -1,10 +1,13 @@
+internal import Builder
 internal import DockerAPI
 internal import Engine
 internal import Failures
 internal import HTTPServer
 internal import Images
 internal import JSON
+internal import Linux
 internal import NIOCore
+internal import NIOHTTP1
 internal import OCI
 
 /// `/images/create`, `push`, `load` and `get`: images on their way in and out.
@@ -121,10 +124,12 @@ struct TransferRoutes: Sendable {
         let repository = query["repo"] ?? ""
         let name = repository.isEmpty ? nil : try ImageName.parse(repository, tag: query["tag"]).withDefaultTag
         let platform = try Self.platform(query["platform"])
+        let config = try DockerfileChanges.config(query.all("changes").filter { !$0.isEmpty })
+        let message = query["message"] ?? ""
         return .progress { lines in
             let image = try await importer.importRootfs(
-                from: exchange.request.body, as: name, changes: query.all("changes"), message: query["message"] ?? "",
-                platform: platform
+                from: exchange.request.body, name: name, config: config,
+                message: message.isEmpty ? "Imported from \(source)" : message, platform: platform
             ) { lines.send(ProgressMessage($0), droppable: $0.isCounter) }
             events.tell("import", image, name: name?.familiar ?? image.id.description)
         }

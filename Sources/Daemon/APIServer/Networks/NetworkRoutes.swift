@@ -4,6 +4,7 @@ internal import Failures
 internal import HTTPServer
 internal import JSON
 internal import Linux
+internal import NIOHTTP1
 internal import Networking
 
 /// `/networks`.

@@ -2,6 +2,7 @@ internal import DockerAPI
 internal import Engine
 internal import Failures
 internal import Linux
+internal import NIOHTTP1
 internal import Networking
 
 /// Networks as Docker's clients read and write them.

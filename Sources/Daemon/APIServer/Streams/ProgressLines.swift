@@ -3,6 +3,7 @@ internal import Failures
 internal import HTTPServer
 internal import JSON
 internal import NIOCore
+internal import NIOHTTP1
 internal import Synchronization
 
 /// Where a pull, push, load, import or build tells what it does; lines go to the client as fast as it takes them.

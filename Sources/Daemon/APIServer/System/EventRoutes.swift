@@ -3,6 +3,7 @@ internal import Engine
 internal import Failures
 internal import HTTPServer
 internal import NIOCore
+internal import NIOHTTP1
 
 /// `/events`: what happens, as it happens.
 struct EventRoutes: Sendable {

@@ -1,5 +1,6 @@
 internal import Failures
 internal import HTTPServer
+internal import JSON
 internal import NIOHTTP1
 
 /// What belongs to a swarm: refused in the words by which clients tell that there is none, or listed as empty.

@@ -5,6 +5,8 @@ internal import HTTPServer
 internal import Images
 internal import JSON
 internal import NIOCore
+internal import NIOHTTP1
+internal import OCI
 
 /// `/_ping`, `/version`, `/info` and `/system/df`: what a client asks before anything else.
 struct SystemRoutes: Sendable {

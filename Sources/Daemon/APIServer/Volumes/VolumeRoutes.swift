@@ -3,6 +3,7 @@ internal import Engine
 internal import Failures
 internal import HTTPServer
 internal import JSON
+internal import NIOHTTP1
 
 /// `/volumes`.
 struct VolumeRoutes: Sendable {
