@@ -11,7 +11,8 @@ import Testing
         let inside = Atomic(0)
         let tasks = (0..<50).map { number in
             queue.enqueue { () throws(Failure) in
-                #expect(inside.wrappingAdd(1, ordering: .relaxed).newValue == 1)
+                let count = inside.wrappingAdd(1, ordering: .relaxed).newValue
+                #expect(count == 1)
                 await Task.yield()
                 log.withLock { $0.append(number) }
                 inside.wrappingSubtract(1, ordering: .relaxed)
@@ -43,7 +44,8 @@ import Testing
         caller.cancel()
         gate.fulfil(())
         try await caller.value
-        #expect(isDone.load(ordering: .sequentiallyConsistent))
+        let wasDone = isDone.load(ordering: .sequentiallyConsistent)
+        #expect(wasDone)
     }
 }
 

@@ -1,3 +1,4 @@
+import Execution
 import Failures
 import JSON
 import Linux

@@ -2,6 +2,7 @@ import Execution
 import Failures
 import JSON
 import OCI
+import Storage
 import Testing
 
 @testable import Engine

@@ -38,6 +38,13 @@ public struct Filters: Sendable, Hashable {
     public subscript(key: String) -> [String] { values[key] ?? [] }
     public var isEmpty: Bool { values.isEmpty }
 
+    /// The same filters but for one key, for a caller that has dealt with it.
+    public func without(_ key: String) -> Filters {
+        var rest = self
+        rest.values[key] = nil
+        return rest
+    }
+
     /// A filter that takes one truth value: `true`, `1`, `false`, `0`; nil when it is not given.
     public func flag(_ key: String) throws(Failure) -> Bool? {
         let given = self[key]
