@@ -101,7 +101,7 @@ public final class PruneService: Sendable {
     }
 
     /// `until`: a moment, or a Go duration counted back from now.
-    static func until(_ filters: Filters, now: Timestamp = .now) throws(Failure) -> Timestamp? {
+    public static func until(_ filters: Filters, now: Timestamp = .now) throws(Failure) -> Timestamp? {
         let values = filters["until"]
         guard let text = values.first else { return nil }
         guard values.count == 1 else { throw Failure(.invalid, "more than one until filter specified") }
