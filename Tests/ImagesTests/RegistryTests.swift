@@ -24,7 +24,7 @@ struct RegistryTests {
                 let loaded = try await fixture.archive.load(
                     from: pieces(try image.dockerArchive(names: [name])), progress: { _ in })[0]
                 let told = Told()
-                let pushed = try await fixture.pusher.push(try Reference(parsing: name), progress: told.sink)
+                let pushed = try await fixture.pusher.deliver(try Reference(parsing: name), progress: told.sink)
                 #expect(told.statuses.first == "The push refers to repository [\(registry.address)/team/app]")
                 #expect(told.statuses.filter { $0 == "Pushed" }.count == 2)
                 #expect(told.all.last?.aux?["Digest"]?.stringValue == pushed[0].description)
@@ -32,14 +32,14 @@ struct RegistryTests {
                 // The same image under the digest it has over there.
                 #expect(try fixture.store.resolve("\(registry.address)/team/app@\(pushed[0])").id == loaded.id)
                 let again = Told()
-                #expect(try await fixture.pusher.push(try Reference(parsing: name), progress: again.sink) == pushed)
+                #expect(try await fixture.pusher.deliver(try Reference(parsing: name), progress: again.sink) == pushed)
                 #expect(again.statuses.filter { $0 == "Layer already exists" }.count == 2)
                 #expect(!again.statuses.contains("Compressing"))
                 // Into another repository the blobs are taken over.
                 let copy = try Reference(parsing: "\(registry.address)/other/copy:2")
                 try await fixture.store.tag(loaded, as: copy)
                 let mounted = Told()
-                _ = try await fixture.pusher.push(copy, progress: mounted.sink)
+                _ = try await fixture.pusher.deliver(copy, progress: mounted.sink)
                 #expect(mounted.statuses.filter { $0 == "Mounted from team/app" }.count == 2)
                 // Here it is up to date; elsewhere it is new.
                 let same = try await fixture.puller.pull(try Reference(parsing: name), progress: { _ in })
@@ -52,7 +52,7 @@ struct RegistryTests {
                     #expect(try other.file("a", in: pulled.image, layer: 0) == noise(2_000_000))
                     // What came packed goes out byte for byte.
                     try await other.store.tag(pulled.image, as: try Reference(parsing: "\(registry.address)/third:3"))
-                    let third = try await other.pusher.push(
+                    let third = try await other.pusher.deliver(
                         try Reference(parsing: "\(registry.address)/third:3"), progress: { _ in })
                     #expect(third == pushed)
                 }
@@ -67,7 +67,7 @@ struct RegistryTests {
                 let name = try Reference(parsing: "\(registry.address)/z:1")
                 let loaded = try await fixture.archive.load(
                     from: pieces(try image.dockerArchive(names: [name.description])), progress: { _ in })[0]
-                #expect(try await fixture.pusher.push(name, progress: { _ in }) == [loaded.id])
+                #expect(try await fixture.pusher.deliver(name, progress: { _ in }) == [loaded.id])
                 let remote = try await fixture.registries.describe(name, credentials: nil)
                 #expect(remote.descriptor.digest == loaded.id)
                 #expect(remote.platforms == [.host])
@@ -89,7 +89,7 @@ struct RegistryTests {
                 let name = try Reference(parsing: "\(registry.address)/app:1")
                 _ = try await fixture.archive.load(
                     from: pieces(try image.dockerArchive(names: [name.description])), progress: { _ in })
-                let anonymous = await failure { _ = try await fixture.pusher.push(name, progress: { _ in }) }
+                let anonymous = await failure { _ = try await fixture.pusher.deliver(name, progress: { _ in }) }
                 #expect(anonymous?.kind == .unauthorized)
                 #expect(anonymous?.message == "no basic auth credentials")
                 var credentials = Credentials(username: "tester", password: "wrong", serverAddress: registry.address)
@@ -107,10 +107,28 @@ struct RegistryTests {
         }
     }
 
+    @Test func allTagsComeWithOneCall() async throws {
+        let image = try TestImage([["a": "one"]], packed: [.none])
+        try await RealRegistry.with { registry in
+            try await Fixture.with { fixture in
+                let names = ["\(registry.address)/app:1", "\(registry.address)/app:2"]
+                _ = try await fixture.archive.load(
+                    from: pieces(try image.dockerArchive(names: names)), progress: { _ in })
+                let repository = try Reference(parsing: "\(registry.address)/app")
+                #expect(try await fixture.pusher.deliver(repository, progress: { _ in }).count == 2)
+                try await Fixture.with { other in
+                    let pulled = try await other.puller.pullAllTags(repository, progress: { _ in })
+                    #expect(pulled.count == 2)
+                    #expect(other.store.list().first?.names.map(\.description) == names)
+                }
+            }
+        }
+    }
+
     @Test func pushingWhatIsNotHere() async throws {
         try await Fixture.with { fixture in
             let missing = await failure {
-                _ = try await fixture.pusher.push(try Reference(parsing: "nope:1"), progress: { _ in })
+                _ = try await fixture.pusher.deliver(try Reference(parsing: "nope:1"), progress: { _ in })
             }
             #expect(missing?.kind == .notFound)
             #expect(missing?.message == "An image does not exist locally with the tag: nope")

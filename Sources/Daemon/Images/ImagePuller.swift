@@ -53,6 +53,27 @@ public final class ImagePuller: Sendable {
         }
     }
 
+    /// Fetches every tag of a repository, one after the other. (`docker pull --all-tags`)
+    public func pullAllTags(
+        _ repository: Reference, platform: Platform? = nil, credentials: Credentials? = nil,
+        progress: @escaping ProgressSink
+    ) async throws(Failure) -> [Result] {
+        let tags = try await registries.withClient(repository, credentials, fetching: true) {
+            (client) async throws(Failure) in try await client.tags()
+        }
+        guard !tags.isEmpty else {
+            throw Failure(.notFound, "repository \(repository.familiarName) not found: it has no tags")
+        }
+        var results: [Result] = []
+        for tag in tags {
+            results.append(
+                try await pull(
+                    repository.withoutTagOrDigest.with(validating: tag), platform: platform, credentials: credentials,
+                    progress: progress))
+        }
+        return results
+    }
+
     private func find(
         _ reference: Reference, _ platform: Platform?, _ client: RegistryClient
     ) async throws(Failure) -> Found {
@@ -100,10 +121,9 @@ public final class ImagePuller: Sendable {
             for layer in known.manifest.layers where !wasNamed {
                 progress(.layer(id: layer.digest.short, stage: .alreadyExists))
             }
-            var image = known
-            image.record.repoDigests.append(pinned)
-            image = try await store.save(image, names: names, lease: nil)
-            return finish(image, found, reference, isNew: !wasNamed, progress)
+            if let image = try await store.name(known.id, names, pinned: pinned) {
+                return finish(image, found, reference, isNew: !wasNamed, progress)
+            }
         }
         let config = try await client.smallBlob(found.manifest.config, limit: ImageConfig.maximumBytes)
         let parsed = try ImageConfig(parsing: config)

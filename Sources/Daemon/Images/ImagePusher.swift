@@ -30,11 +30,22 @@ public final class ImagePusher: Sendable {
 
     /// Pushes what a name points at: one tag, or all tags of a repository that is named without one.
     ///
-    /// - Returns: the digests as the registry has them, in the order of the tags.
+    /// - Returns: the image, the last one where there are several; its `repoDigests` say what the registry calls it.
     /// - Throws: in Docker's words, `notFound` when there is no such tag here, `unauthorized` or `forbidden` when the
     ///   registry refuses.
     @discardableResult
     public func push(
+        _ reference: Reference, credentials: Credentials? = nil, progress: @escaping ProgressSink
+    ) async throws(Failure) -> Image {
+        let pushed = try await deliver(reference, credentials: credentials, progress: progress)
+        guard let image = pushed.last.flatMap({ store.image(digest: $0) }) else {
+            throw Failure(.notFound, "\(reference.familiar) was removed while it was pushed")
+        }
+        return image
+    }
+
+    /// The same, with the digests as the registry has them, in the order of the tags.
+    func deliver(
         _ reference: Reference, credentials: Credentials? = nil, progress: @escaping ProgressSink
     ) async throws(Failure) -> [Digest] {
         guard reference.digest == nil else { throw Failure(.invalid, "cannot push a digest reference") }
@@ -70,11 +81,15 @@ public final class ImagePusher: Sendable {
         try await client.putManifest(bytes, type, as: name.asked)
         let digest = Digest(sha256: SHA256Sum.of(bytes))
         let pinned = name.withoutTagOrDigest.with(digest: digest)
+        // The leases of what was packed may end now: the image's own row keeps it.
         try await store.change(image.id) { record in
             if !record.repoDigests.contains(pinned) { record.repoDigests = (record.repoDigests + [pinned]).sorted() }
             for (diffID, blob) in sent where !image.manifest.layers.contains(where: { $0.digest == blob.digest }) {
                 record.packed[diffID.description] = blob
             }
+        }
+        for blob in sent.values where !image.manifest.layers.contains(where: { $0.digest == blob.digest }) {
+            try await store.metadata.leases.release(LayerPacker.lease(blob.digest))
         }
         progress(.pushed(tag: name.asked, digest: digest, size: Int64(bytes.count)))
         progress(.pushedData(tag: name.asked, digest: digest, size: Int64(bytes.count)))
@@ -188,7 +203,8 @@ public final class ImagePusher: Sendable {
         return try await packing.join(plan.stored.digest) { current in
             if pace.allows(current) { emit(.packing(current: current, total: plan.stored.size)) }
         } work: { (report) async throws(Failure) in
-            try await LayerPacker(layers: self.layers).pack(plan.stored, progress: report)
+            try await LayerPacker(layers: self.layers, metadata: self.store.metadata).pack(
+                plan.stored, progress: report)
         }
     }
 

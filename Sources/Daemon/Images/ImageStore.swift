@@ -184,6 +184,16 @@ public final class ImageStore: Sendable {
         }
     }
 
+    /// Names an image that a registry has under a digest; nil when it was removed meanwhile.
+    func name(_ id: Digest, _ names: [Reference], pinned: Reference) async throws(Failure) -> Image? {
+        try await changes.run { () async throws(Failure) -> Image? in
+            guard var image = self.image(id) else { return nil }
+            if names.allSatisfy(image.names.contains), image.repoDigests.contains(pinned) { return image }
+            image.record.repoDigests = Set(image.repoDigests + [pinned]).sorted()
+            return try await self.write(image, names: names, lease: nil)
+        }
+    }
+
     /// Changes the record of an image that is here.
     func change(_ id: Digest, _ change: @Sendable (inout ImageRecord) -> Void) async throws(Failure) {
         try await changes.run { () async throws(Failure) in

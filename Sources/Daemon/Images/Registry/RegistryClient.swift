@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Failures
+internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
 internal import OCI
@@ -22,6 +23,7 @@ struct RegistryClient: Sendable {
     }
 
     private static let maximumRedirects = 5
+    private static let maximumTags = 10_000
 
     /// A document with the bytes it is hashed by.
     struct Document: Sendable {
@@ -58,6 +60,38 @@ struct RegistryClient: Sendable {
             .HEAD, "/manifests/\(reference)", headers: manifestHeaders, scopes: [.pull(repository)])
         guard answer.response.status == .ok else { return nil }
         return answer.response.headers.first(name: "Docker-Content-Digest").flatMap { try? Digest(parsing: $0) }
+    }
+
+    /// The repository's tags, page by page. (distribution-spec, "Listing Tags")
+    func tags() async throws(Failure) -> [String] {
+        var tags: [String] = []
+        var next: RegistryURL? = endpoint.url("/v2/\(repository)/tags/list")
+        while let url = next {
+            let answer = try await send(.GET, to: url, scopes: [.pull(repository)])
+            guard answer.response.status == .ok else { throw try await failure(of: answer, manifest: nil) }
+            let bytes = try await answer.response.bytes(limit: 4 << 20, of: "a list of tags", answer.url.origin)
+            let page = (try? JSON.parse(bytes))?["tags"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            tags += page.filter(Reference.isTag)
+            guard tags.count <= RegistryClient.maximumTags else {
+                throw Failure(
+                    .invalid, "\(familiarName) has more than \(RegistryClient.maximumTags) tags: name those you want")
+            }
+            next = page.isEmpty ? nil : RegistryClient.nextPage(answer)
+            // Pages of one list come from one place.
+            if let next, next.origin != endpoint.origin {
+                throw Failure(.invalid, "registry \(endpoint.origin.authority) continues its list elsewhere")
+            }
+        }
+        return tags
+    }
+
+    /// `Link: </v2/x/tags/list?last=b&n=2>; rel="next"` (RFC 8288)
+    private static func nextPage(_ answer: Answer) -> RegistryURL? {
+        guard let link = answer.response.headers.first(name: "Link"), link.contains("next"),
+            let open = link.firstIndex(of: "<"),
+            let close = link[open...].firstIndex(of: ">")
+        else { return nil }
+        return answer.url.resolving(String(link[link.index(after: open)..<close]))
     }
 
     /// A blob's bytes from `offset`, or from the first where the registry cannot begin in the middle.
