@@ -183,7 +183,13 @@ let package = Package(
             name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix], swiftSettings: strict),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),
         .testTarget(name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict),
-        .testTarget(name: "BuilderTests", dependencies: ["Builder", "Failures", "JSON", "Linux", "OCI", nioCore, nioPosix], swiftSettings: strict),
+        .testTarget(
+            name: "BuilderTests",
+            dependencies: [
+                "Archive", "Builder", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging,
+                nioCore, nioPosix,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "OCI", "ShimProtocol"], swiftSettings: strict),
         .testTarget(
