@@ -28,7 +28,9 @@ final class Scratch: Sendable {
     func status(_ name: String) -> stat? { try? Linux.status("\(path)/\(name)") }
 }
 
-/// Everything below a directory, one line each: kind, mode, owner, size or target, time, content. Equal trees have equal lines.
+/// Everything below a directory, one line each: kind, mode, owner, size or target, time, content.
+///
+/// Equal trees have equal lines.
 func listing(_ path: String, nanoseconds: Bool = true) throws -> [String] {
     var lines: [String] = []
     var firstNames: [UInt64: String] = [:]

@@ -31,7 +31,9 @@ public final class GarbageCollector: Sendable {
         self.snapshots = snapshots
     }
 
-    /// One pass; a second one meanwhile waits for it. Work in progress is safe as far as it has a lease. Blocks.
+    /// One pass; a second one meanwhile waits for it.
+    ///
+    /// Work in progress is safe as far as it has a lease. Blocks.
     @discardableResult
     public func collect() throws(Failure) -> Collected {
         try running.withLock { _ throws(Failure) in
@@ -46,7 +48,9 @@ public final class GarbageCollector: Sendable {
     }
 
     /// At the daemon's start, before anything else: ends what the last run left half-made (drafts, writable snapshots
-    /// without a container), then collects. Blocks.
+    /// without a container), then collects.
+    ///
+    /// Blocks.
     @discardableResult
     public func sweepAtStart() throws(Failure) -> Collected {
         try snapshots.removeLeftovers()

@@ -26,7 +26,9 @@ public struct ArchiveLimits: Sendable, Hashable {
 public struct DecompressionLimits: Sendable, Hashable {
     /// Bytes that come out.
     public var bytes: Int64 = 256 << 30
-    /// Bytes that may come out for each that went in, once more than `freeGrowth` came out. Real layers stay below 50.
+    /// Bytes that may come out for each that went in, once more than `freeGrowth` came out.
+    ///
+    /// Real layers stay below 50.
     public var ratio: Int64 = 500
     /// Bytes that may come out at any ratio.
     public var freeGrowth: Int64 = 1 << 30

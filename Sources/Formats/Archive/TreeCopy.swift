@@ -34,8 +34,9 @@ public final class TreeCopy {
 
     public init(options: Options = Options()) { self.options = options }
 
-    /// Copies all that is below `source` into `target`; what is there already stays, or is replaced by name. Both are
-    /// borrowed, and may be opened by path alone.
+    /// Copies all that is below `source` into `target`; what is there already stays, or is replaced by name.
+    ///
+    /// Both are borrowed, and may be opened by path alone.
     public func copy(from source: Int32, to target: Int32) throws(Failure) {
         root = target
         firstNames = [:]

@@ -44,7 +44,9 @@ public struct DirectoryEntry: Sendable, Hashable {
     public var mayBeDirectory: Bool { type == UInt8(DT_DIR) || type == UInt8(DT_UNKNOWN) }
 }
 
-/// What is in an open directory, without `.` and `..`, in the file system's order. C function: `getdents64`.
+/// What is in an open directory, without `.` and `..`, in the file system's order.
+///
+/// C function: `getdents64`.
 ///
 /// - Parameter directory: opened for reading; its position is moved.
 public func readDirectory(_ directory: Int32) throws(SystemError) -> [DirectoryEntry] {
@@ -102,7 +104,9 @@ public func removeTree(_ path: String) throws(SystemError) {
     try removeTree(FileName(path), at: Directory.working)
 }
 
-/// A removal under way. A tree may be deeper than there are descriptors: what is deeper than `reach` is moved up first.
+/// A removal under way.
+///
+/// A tree may be deeper than there are descriptors: what is deeper than `reach` is moved up first.
 private struct Removal {
     private static let reach = 64
     private var top: Int32 = -1
@@ -160,7 +164,9 @@ private struct Removal {
     }
 }
 
-/// Opens a name in an open directory under the given restrictions. C function: `openat2`.
+/// Opens a name in an open directory under the given restrictions.
+///
+/// C function: `openat2`.
 ///
 /// `noMountCrossing` and `beneath` refuse an absolute path by nature: for a path of ours give the working directory and none.
 private func openEntry(_ name: FileName, _ flags: Int32, at parent: Int32, resolve: Resolution) throws(SystemError)

@@ -1,23 +1,31 @@
 internal import CLinux
 
-/// The names of a file's extended attributes. C function: `flistxattr`.
+/// The names of a file's extended attributes.
+///
+/// C function: `flistxattr`.
 ///
 /// - Returns: none where the file system has none.
 public func attributeNames(_ descriptor: Int32) throws(SystemError) -> [String] {
     try names("flistxattr") { flistxattr(descriptor, $0, $1) }
 }
 
-/// The names of extended attributes by a path of ours, links not followed. C function: `llistxattr`.
+/// The names of extended attributes by a path of ours, links not followed.
+///
+/// C function: `llistxattr`.
 public func attributeNames(path: String) throws(SystemError) -> [String] {
     try names("llistxattr") { llistxattr(path, $0, $1) }
 }
 
-/// The value of an extended attribute; `nil` when it is not set. C function: `fgetxattr`.
+/// The value of an extended attribute; `nil` when it is not set.
+///
+/// C function: `fgetxattr`.
 public func attribute(_ name: String, of descriptor: Int32) throws(SystemError) -> [UInt8]? {
     try value("fgetxattr", name) { fgetxattr(descriptor, name, $0, $1) }
 }
 
-/// The value of an extended attribute by a path of ours, links not followed; `nil` when it is not set. C function: `lgetxattr`.
+/// The value of an extended attribute by a path of ours, links not followed; `nil` when it is not set.
+///
+/// C function: `lgetxattr`.
 public func attribute(_ name: String, path: String) throws(SystemError) -> [UInt8]? {
     try value("lgetxattr", name) { lgetxattr(path, name, $0, $1) }
 }
@@ -27,7 +35,9 @@ public func setAttribute(_ name: String, _ value: [UInt8], of descriptor: Int32)
     try check("fsetxattr", name) { fsetxattr(descriptor, name, value, value.count, 0) }
 }
 
-/// Sets an attribute of a link itself, by a path of ours. C function: `lsetxattr`.
+/// Sets an attribute of a link itself, by a path of ours.
+///
+/// C function: `lsetxattr`.
 public func setAttribute(_ name: String, _ value: [UInt8], path: String) throws(SystemError) {
     try check("lsetxattr", name) { lsetxattr(path, name, value, value.count, 0) }
 }

@@ -26,7 +26,9 @@ public func openEntry(
     }
 }
 
-/// Opens a path of bytes below `root` without leaving it. C function: `openat2`.
+/// Opens a path of bytes below `root` without leaving it.
+///
+/// C function: `openat2`.
 public func openBelow(
     _ root: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, resolve: Resolution = .container
 ) throws(SystemError) -> OwnedDescriptor {
@@ -42,35 +44,45 @@ public func openBelow(
     }
 }
 
-/// Makes a directory; `false` when the name is taken. C function: `mkdirat`.
+/// Makes a directory; `false` when the name is taken.
+///
+/// C function: `mkdirat`.
 public func makeDirectoryEntry(_ name: UnsafePointer<CChar>, mode: mode_t, at directory: Int32) throws(SystemError)
     -> Bool
 {
     try unlessTaken("mkdir", name) { mkdirat(directory, name, mode) }
 }
 
-/// Makes a symbolic link; `false` when the name is taken. C function: `symlinkat`.
+/// Makes a symbolic link; `false` when the name is taken.
+///
+/// C function: `symlinkat`.
 public func makeSymlinkEntry(
     _ name: UnsafePointer<CChar>, to target: UnsafePointer<CChar>, at directory: Int32
 ) throws(SystemError) -> Bool {
     try unlessTaken("symlink", name) { symlinkat(target, directory, name) }
 }
 
-/// Makes a device, fifo or whiteout; `false` when the name is taken. C function: `mknodat`.
+/// Makes a device, fifo or whiteout; `false` when the name is taken.
+///
+/// C function: `mknodat`.
 public func makeNodeEntry(
     _ name: UnsafePointer<CChar>, mode: mode_t, device: dev_t = 0, at directory: Int32
 ) throws(SystemError) -> Bool {
     try unlessTaken("mknod", name) { mknodat(directory, name, mode, device) }
 }
 
-/// Makes a second name of a file, of a link itself if it is one; `false` when the name is taken. C function: `linkat`.
+/// Makes a second name of a file, of a link itself if it is one; `false` when the name is taken.
+///
+/// C function: `linkat`.
 public func makeHardLinkEntry(
     _ name: UnsafePointer<CChar>, at directory: Int32, to old: UnsafePointer<CChar>, at oldDirectory: Int32
 ) throws(SystemError) -> Bool {
     try unlessTaken("link", name) { linkat(oldDirectory, old, directory, name, 0) }
 }
 
-/// What a name is; `nil` when there is nothing. C function: `fstatat`.
+/// What a name is; `nil` when there is nothing.
+///
+/// C function: `fstatat`.
 public func statusEntry(_ name: UnsafePointer<CChar>, at directory: Int32) throws(SystemError) -> stat? {
     var status = stat()
     if fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return status }
@@ -79,7 +91,9 @@ public func statusEntry(_ name: UnsafePointer<CChar>, at directory: Int32) throw
     throw SystemError("stat", errno: number, subject: String(cString: name))
 }
 
-/// Where a symbolic link points, as bytes. C function: `readlinkat`.
+/// Where a symbolic link points, as bytes.
+///
+/// C function: `readlinkat`.
 public func readLinkEntry(_ name: UnsafePointer<CChar>, at directory: Int32) throws(SystemError) -> [UInt8] {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = try check("readlink", String(cString: name)) { readlinkat(directory, name, &buffer, buffer.count) }
@@ -103,12 +117,16 @@ public func setMode(_ descriptor: Int32, _ mode: mode_t) throws(SystemError) {
     try check("fchmod") { fchmod(descriptor, mode) }
 }
 
-/// The mode of a name that is known not to be a link: `fchmodat` has no way to say so. C function: `fchmodat`.
+/// The mode of a name that is known not to be a link: `fchmodat` has no way to say so.
+///
+/// C function: `fchmodat`.
 public func setModeEntry(_ name: UnsafePointer<CChar>, _ mode: mode_t, at directory: Int32) throws(SystemError) {
     try check("chmod", String(cString: name)) { fchmodat(directory, name, mode, 0) }
 }
 
-/// Sets both times to the same. C function: `futimens`.
+/// Sets both times to the same.
+///
+/// C function: `futimens`.
 public func setTimes(_ descriptor: Int32, seconds: Int64, nanoseconds: Int32) throws(SystemError) {
     let time = timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds))
     var both = (time, time)
@@ -119,7 +137,9 @@ public func setTimes(_ descriptor: Int32, seconds: Int64, nanoseconds: Int32) th
     }
 }
 
-/// Sets both times of a name to the same, links not followed. C function: `utimensat`.
+/// Sets both times of a name to the same, links not followed.
+///
+/// C function: `utimensat`.
 public func setTimesEntry(
     _ name: UnsafePointer<CChar>, seconds: Int64, nanoseconds: Int32, at directory: Int32
 ) throws(SystemError) {
@@ -132,7 +152,9 @@ public func setTimesEntry(
     }
 }
 
-/// Bytes that an ordinary user may still write to the file system an open file is on. C function: `fstatfs`.
+/// Bytes that an ordinary user may still write to the file system an open file is on.
+///
+/// C function: `fstatfs`.
 public func freeBytes(_ descriptor: Int32) throws(SystemError) -> Int64 {
     var status = statfs()
     try check("fstatfs") { fstatfs(descriptor, &status) }
@@ -149,7 +171,9 @@ public func creationMask() -> mode_t {
     return mask
 }
 
-/// Copies up to `count` bytes inside the kernel, from and to where both files stand; 0 is the end. C function: `copy_file_range`.
+/// Copies up to `count` bytes inside the kernel, from and to where both files stand; 0 is the end.
+///
+/// C function: `copy_file_range`.
 public func copyFileRange(from source: Int32, to target: Int32, count: Int) throws(SystemError) -> Int {
     try check("copy_file_range") { copy_file_range(source, nil, target, nil, count, 0) }
 }

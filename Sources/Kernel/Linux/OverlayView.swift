@@ -28,7 +28,9 @@ public struct OverlayView: Sendable, Hashable {
         case borrowedNamespace
     }
 
-    /// Mounts it and opens its root for reading; without `upper` it is read-only. It is gone when the descriptor is closed.
+    /// Mounts it and opens its root for reading; without `upper` it is read-only.
+    ///
+    /// It is gone when the descriptor is closed.
     public func open() throws(SystemError) -> OwnedDescriptor {
         guard upper != nil || lower.count > 1 else { return try openSingle() }
         // The kernel takes at most 255 bytes for one value: a longer path goes the other way.
@@ -118,7 +120,9 @@ public struct OverlayView: Sendable, Hashable {
     }
 }
 
-/// Runs `body` on a thread that exists only for it, so that what it does to its namespaces ends with it. Blocks until then.
+/// Runs `body` on a thread that exists only for it, so that what it does to its namespaces ends with it.
+///
+/// Blocks until then.
 public func onOwnThread(_ body: @escaping () throws(SystemError) -> Int32) throws(SystemError) -> Int32 {
     final class Work {
         let body: () throws(SystemError) -> Int32

@@ -66,8 +66,9 @@ public final class BlobIngest: Sendable {
         }
     }
 
-    /// The file so far, opened for reading on its own, so that a layer can be unpacked while it comes. It stays readable
-    /// after the commit; what lies beyond ``offset`` is not there yet.
+    /// The file so far, opened for reading on its own, so that a layer can be unpacked while it comes.
+    ///
+    /// It stays readable after the commit; what lies beyond ``offset`` is not there yet.
     public func reader() throws(Failure) -> OwnedDescriptor {
         do { return try duplicateForReading() } catch {
             throw ContentStore.failure("cannot read content on its way", error)
@@ -92,7 +93,9 @@ public final class BlobIngest: Sendable {
         }
     }
 
-    /// Checks and keeps the blob. What does not match is dropped, and is a failure that names both digests.
+    /// Checks and keeps the blob.
+    ///
+    /// What does not match is dropped, and is a failure that names both digests.
     public func commit(expecting digest: Digest? = nil, size: Int64? = nil) throws(Failure) -> Digest {
         try state.withLock { (state) throws(Failure) in
             guard state.isOpen else { throw Failure(.internal, "content was committed after its end") }

@@ -38,7 +38,9 @@ public final class ContentStore: Sendable {
         (try? status(path(digest))).map { Int64($0.st_size) }
     }
 
-    /// The blob for reading. `notFound` when it is not here.
+    /// The blob for reading.
+    ///
+    /// `notFound` when it is not here.
     public func open(_ digest: Digest) throws(Failure) -> OwnedDescriptor {
         do { return try Linux.open(path(digest), O_RDONLY) } catch {
             if error.errno == ENOENT { throw Failure(.notFound, "content \(digest) is not here", cause: error) }
@@ -75,6 +77,7 @@ public final class ContentStore: Sendable {
     }
 
     /// Opens what is on its way under the key, at its end, so that a broken transfer goes on where it stopped.
+    ///
     /// `conflict` when somebody else is writing under the same key.
     public func ingest(key: String) throws(Failure) -> BlobIngest {
         // A key may hold anything; its hash is a file name.

@@ -18,7 +18,9 @@ public struct ContainerRows: Sendable {
         }
     }
 
-    /// Keeps the row, new or changed. `conflict` when another container has the name.
+    /// Keeps the row, new or changed.
+    ///
+    /// `conflict` when another container has the name.
     public func save(_ row: ContainerRow) async throws(Failure) {
         try await database.write("save container \(row.name)") { db in
             try db.run(

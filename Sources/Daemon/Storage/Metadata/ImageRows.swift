@@ -53,7 +53,9 @@ public struct ImageRows: Sendable {
         }
     }
 
-    /// Points a name at an image, taking it from another. `notFound` when there is no such image.
+    /// Points a name at an image, taking it from another.
+    ///
+    /// `notFound` when there is no such image.
     public func setName(_ name: ImageNameRow) async throws(Failure) {
         try await database.write("name image \(name.image) \(name.name)") { db in try ImageRows.set(name, db) }
     }

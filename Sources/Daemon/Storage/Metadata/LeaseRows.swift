@@ -2,7 +2,9 @@ public import Failures
 internal import GRDB
 internal import OCI
 
-/// Leases. Take one on a thing before you look whether it is here: what was here a moment ago may be collected otherwise.
+/// Leases.
+///
+/// Take one on a thing before you look whether it is here: what was here a moment ago may be collected otherwise.
 public struct LeaseRows: Sendable {
     let database: DatabaseAccess
 

@@ -17,7 +17,9 @@ public final class MetadataStore: Sendable {
     let references: References
     private let database: DatabaseAccess
 
-    /// Opens the database, makes it when it is not there, and brings its schema up to date. Blocks.
+    /// Opens the database, makes it when it is not there, and brings its schema up to date.
+    ///
+    /// Blocks.
     ///
     /// - Parameter path: `<data-root>/skiff.db`; its directory must be there.
     public init(path: String) throws(Failure) {
@@ -43,7 +45,9 @@ public final class MetadataStore: Sendable {
         references = References(database: database)
     }
 
-    /// Waits for running transactions and closes the files. Blocks.
+    /// Waits for running transactions and closes the files.
+    ///
+    /// Blocks.
     public func close() throws(Failure) {
         do { try database.pool.close() } catch {
             throw Failure(.internal, "cannot close the database: \(error)", cause: error)

@@ -19,7 +19,9 @@ public struct NetworkRows: Sendable {
         }
     }
 
-    /// Keeps the row, new or changed. `conflict` when another network has the name.
+    /// Keeps the row, new or changed.
+    ///
+    /// `conflict` when another network has the name.
     public func save(_ row: NetworkRow) async throws(Failure) {
         try await database.write("save network \(row.name)") { db in
             try db.run(
@@ -38,7 +40,9 @@ public struct NetworkRows: Sendable {
         }
     }
 
-    /// Keeps the rows, all or none. `conflict` when another endpoint of the network has the address.
+    /// Keeps the rows, all or none.
+    ///
+    /// `conflict` when another endpoint of the network has the address.
     public func save(endpoints: [EndpointRow]) async throws(Failure) {
         try await database.write("save endpoints") { db in
             for row in endpoints {

@@ -2,7 +2,9 @@ internal import Failures
 internal import GRDB
 internal import OCI
 
-/// Who needs what: the questions of the garbage collector. Calls block.
+/// Who needs what: the questions of the garbage collector.
+///
+/// Calls block.
 struct References: Sendable {
     let database: DatabaseAccess
 

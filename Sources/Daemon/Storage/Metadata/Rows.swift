@@ -42,7 +42,9 @@ public struct ContainerRow: Sendable, Hashable {
     public var id: String
     /// Unique, without a slash.
     public var name: String
-    /// The image it was made of; kept from collection. `nil` when it has none.
+    /// The image it was made of; kept from collection.
+    ///
+    /// `nil` when it has none.
     public var image: Digest?
     /// Its writable snapshot's key.
     public var snapshot: String
@@ -82,7 +84,9 @@ public struct NetworkRow: Sendable, Hashable {
     }
 }
 
-/// A container's place in a network. No two endpoints of a network have one address: the database refuses it.
+/// A container's place in a network.
+///
+/// No two endpoints of a network have one address: the database refuses it.
 public struct EndpointRow: Sendable, Hashable {
     /// 64 hex digits.
     public var id: String

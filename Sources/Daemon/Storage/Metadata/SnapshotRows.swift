@@ -12,7 +12,9 @@ struct SnapshotRow: Sendable, Hashable {
     var created: Int64
 }
 
-/// Snapshots, for the one who keeps their directories. Calls block.
+/// Snapshots, for the one who keeps their directories.
+///
+/// Calls block.
 struct SnapshotRows: Sendable {
     let database: DatabaseAccess
 
@@ -36,7 +38,9 @@ struct SnapshotRows: Sendable {
         }
     }
 
-    /// Makes a writable snapshot a layer. `conflict` when the layer is there.
+    /// Makes a writable snapshot a layer.
+    ///
+    /// `conflict` when the layer is there.
     func turn(_ key: String, intoLayer layer: String) throws(Failure) {
         try database.writeBlocking("save snapshot \(layer)") { db in
             try db.run(

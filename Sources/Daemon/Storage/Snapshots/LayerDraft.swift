@@ -22,7 +22,9 @@ public final class LayerDraft: Sendable {
         self.onDiscard = onDiscard
     }
 
-    /// Makes it a layer under the key. When somebody else was faster, theirs stays and this one goes.
+    /// Makes it a layer under the key.
+    ///
+    /// When somebody else was faster, theirs stays and this one goes.
     public func commit(as key: String) throws(Failure) { try commit(as: key, parent: parent) }
 
     /// Makes it a layer on `parent`, which only now must be there: layers are unpacked side by side, and in an archive

@@ -23,7 +23,9 @@ public final class OverlaySnapshotter: Snapshotter {
     private let index: Mutex<SnapshotIndex>
     private let leftovers: Mutex<[Int64]>
 
-    /// Reads what there is and repairs what a crash left between the database and the directories. Blocks.
+    /// Reads what there is and repairs what a crash left between the database and the directories.
+    ///
+    /// Blocks.
     ///
     /// - Parameter root: `<data-root>/snapshots`; made when it is not there.
     public init(root: String, metadata: MetadataStore) throws(Failure) {

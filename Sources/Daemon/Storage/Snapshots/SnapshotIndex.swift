@@ -1,7 +1,9 @@
 internal import Failures
 internal import OCI
 
-/// All snapshots in memory: what stands on what, and the mounts that follow from it. Decides, does nothing.
+/// All snapshots in memory: what stands on what, and the mounts that follow from it.
+///
+/// Decides, does nothing.
 struct SnapshotIndex {
     private var byKey: [String: SnapshotRow] = [:]
     private var children: [String: Int] = [:]

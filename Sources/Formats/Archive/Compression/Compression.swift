@@ -9,7 +9,9 @@ public enum Compression: String, Sendable, Hashable, CaseIterable {
     /// How many bytes ``init(detecting:)`` wants to see.
     public static let magicLength = 4
 
-    /// What the first bytes of a stream say. A name or a media type may lie; these cannot.
+    /// What the first bytes of a stream say.
+    ///
+    /// A name or a media type may lie; these cannot.
     public init(detecting prefix: some Collection<UInt8>) {
         let start = Array(prefix.prefix(Compression.magicLength))
         if start.starts(with: [0x1f, 0x8b]) {

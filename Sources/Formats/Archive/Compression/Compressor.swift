@@ -2,7 +2,9 @@ internal import CZlib
 internal import CZstd
 public import Failures
 
-/// A sink that packs what it is given and passes it on. The same bytes and level always make the same stream.
+/// A sink that packs what it is given and passes it on.
+///
+/// The same bytes and level always make the same stream.
 public final class Compressor: ByteSink {
     private let sink: any ByteSink
     private let encoder: (any StreamEncoder)?

@@ -17,7 +17,9 @@ public final class Decompressor: ByteSource {
     private var bytesIn: Int64 = 0
     private var bytesOut: Int64 = 0
 
-    /// Reads the first bytes to learn how the stream is packed. An empty stream counts as not packed.
+    /// Reads the first bytes to learn how the stream is packed.
+    ///
+    /// An empty stream counts as not packed.
     public init(_ source: any ByteSource, limits: DecompressionLimits = .standard) throws(Failure) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
         do {

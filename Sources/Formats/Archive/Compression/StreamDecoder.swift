@@ -73,7 +73,9 @@ final class GzipDecoder: StreamDecoder {
     }
 }
 
-/// RFC 8878: frames one after the other. The library refuses windows above 128 MiB, so memory stays bounded.
+/// RFC 8878: frames one after the other.
+///
+/// The library refuses windows above 128 MiB, so memory stays bounded.
 final class ZstdDecoder: StreamDecoder {
     private let context: OpaquePointer
     private var pending = 0

@@ -24,7 +24,9 @@ final class DirectoryStack {
         self.inheritsGroup = [try DirectoryStack.inheritsGroup(root)]
     }
 
-    /// The open directory that holds the path's last component. Those on the way are made when they are not there.
+    /// The open directory that holds the path's last component.
+    ///
+    /// Those on the way are made when they are not there.
     func parent(of entry: EntryPath) throws(SystemError) -> (descriptor: Int32, inheritsGroup: Bool) {
         let wanted = max(entry.count - 1, 0)
         let shared = min(path.sharedPrefix(with: entry, atMost: wanted), descriptors.count)

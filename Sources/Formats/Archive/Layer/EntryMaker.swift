@@ -60,7 +60,9 @@ final class EntryMaker {
         return file
     }
 
-    /// Gives a written file what else its entry says. Order matters: a change of owner takes set-id bits and capabilities away.
+    /// Gives a written file what else its entry says.
+    ///
+    /// Order matters: a change of owner takes set-id bits and capabilities away.
     func finish(_ descriptor: Int32, _ entry: TarEntry) throws(SystemError) {
         let owner = owner(of: entry)
         let changesOwner = fileInheritsGroup || owner.uid != user.uid || owner.gid != user.gid
@@ -70,7 +72,9 @@ final class EntryMaker {
         try setTimes(descriptor, seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds)
     }
 
-    /// A whiteout for a sibling. What this archive made itself stays: whiteouts speak of the layers below.
+    /// A whiteout for a sibling.
+    ///
+    /// What this archive made itself stays: whiteouts speak of the layers below.
     func remove(_ name: [UInt8], besides path: EntryPath) throws(SystemError) {
         let (parent, _) = try stack.parent(of: path)
         let name = FileName(name)
@@ -95,8 +99,9 @@ final class EntryMaker {
         for entry in try readDirectory(directory.raw) { try removeTree(entry.name, at: directory.raw) }
     }
 
-    /// Gives directories their owner, mode, attributes and times, now that nothing changes in them any more. In the order
-    /// of the archive, so that the last entry of a name wins.
+    /// Gives directories their owner, mode, attributes and times, now that nothing changes in them any more.
+    ///
+    /// In the order of the archive, so that the last entry of a name wins.
     func finishDirectories() throws(SystemError) {
         for directory in pending {
             let opened: SharedDescriptor

@@ -51,7 +51,9 @@ public final class LayerUnpacker {
         self.options = options
     }
 
-    /// Reads the stream to its end and makes what it says. On failure part of it has been made: discard the directory.
+    /// Reads the stream to its end and makes what it says.
+    ///
+    /// On failure part of it has been made: discard the directory.
     ///
     /// - Parameter source: a tar stream, packed or not.
     public func unpack(_ source: any ByteSource) throws(Failure) -> Summary {

@@ -3,7 +3,7 @@ enum Whiteout {
     static let prefix = Array(".wh.".utf8)
     /// AUFS's own bookkeeping, meant for nobody.
     static let metadataPrefix = Array(".wh..wh.".utf8)
-    /// "Nothing of the lower directory shows here."
+    /// Says that nothing of the lower directory shows here.
     static let opaque = Array(".wh..wh..opq".utf8)
 
     /// What a name in a layer's tar means.
@@ -30,7 +30,9 @@ enum Whiteout {
 
 /// How overlayfs keeps the same in an upper directory: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
 enum OverlayMark {
-    /// On a directory, `y`: nothing of the lower directory shows here. A whiteout is a character device 0:0.
+    /// On a directory, `y`: nothing of the lower directory shows here.
+    ///
+    /// A whiteout is a character device 0:0.
     static let opaque = "trusted.overlay.opaque"
     /// The name spaces that steer the mount: never taken from an archive, never written to one.
     static let prefixes = ["trusted.overlay.", "user.overlay."]

@@ -46,7 +46,9 @@ public final class BytesSink: ByteSink {
     public func finish() {}
 }
 
-/// Hands bytes to a closure: the seam for anything that has no type here. The buffer is only valid during the call.
+/// Hands bytes to a closure: the seam for anything that has no type here.
+///
+/// The buffer is only valid during the call.
 public final class ClosureSink: ByteSink {
     private let body: (UnsafeRawBufferPointer) throws(Failure) -> Void
 

@@ -60,8 +60,9 @@ enum TarHeader {
         return Array(block[field.lowerBound..<end])
     }
 
-    /// A field's number: octal digits between spaces and zeros, or base 256 when the first bit is set. `nil` when it is
-    /// neither, or does not fit.
+    /// A field's number: octal digits between spaces and zeros, or base 256 when the first bit is set.
+    ///
+    /// `nil` when it is neither, or does not fit.
     static func number(_ block: UnsafeRawBufferPointer, _ field: Range<Int>) -> Int64? {
         let first = block[field.lowerBound]
         if first & 0x80 != 0 { return base256(block, field) }

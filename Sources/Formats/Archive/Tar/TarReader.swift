@@ -87,7 +87,9 @@ public final class TarReader: ByteSource {
         isAtEnd = true
     }
 
-    /// The next piece of the present member's content, where it lies; empty at its end. Valid until the next call.
+    /// The next piece of the present member's content, where it lies; empty at its end.
+    ///
+    /// Valid until the next call.
     func content(atMost limit: Int = .max) throws(Failure) -> UnsafeRawBufferPointer {
         guard remaining > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         if head == tail { try refill() }

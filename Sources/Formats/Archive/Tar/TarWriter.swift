@@ -55,7 +55,9 @@ public final class TarWriter {
         if !content.isEmpty { try content.withUnsafeBytesThrowing { (bytes) throws(Failure) in try write(bytes) } }
     }
 
-    /// Writes the end marker. The sink is left open.
+    /// Writes the end marker.
+    ///
+    /// The sink is left open.
     public func finish() throws(Failure) {
         try end()
         try fill(2 * Int64(TarHeader.blockSize))
