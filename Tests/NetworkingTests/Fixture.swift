@@ -178,11 +178,14 @@ final class Fixture: Sendable {
     }
 
     /// What is said at an address and port; nil when nobody answers.
-    func exchange(in namespace: SharedDescriptor, to address: IPv4Address, port: UInt16) async throws -> String? {
+    ///
+    /// - Parameter wait: milliseconds for the connection; short where none shall come about, since then all of it is waited for.
+    func exchange(in namespace: SharedDescriptor, to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws
+        -> String?
+    {
         try await inside(namespace) { () throws(SystemError) -> String? in
             let socket = try InternetSocket.make(.tcp)
-            // Long enough for a connection on one machine, and waited for only where none comes about.
-            try InternetSocket.setTimeout(socket.raw, milliseconds: 400)
+            try InternetSocket.setTimeout(socket.raw, milliseconds: wait)
             do throws(SystemError) {
                 try InternetSocket.connect(socket.raw, address, port)
                 try InternetSocket.setTimeout(socket.raw, milliseconds: 5000)
@@ -191,12 +194,54 @@ final class Fixture: Sendable {
         }
     }
 
-    func exchange(from sandbox: NetworkSandbox, to address: IPv4Address, port: UInt16) async throws -> String? {
-        try await exchange(in: try #require(sandbox.namespace), to: address, port: port)
+    func exchange(from sandbox: NetworkSandbox, to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws
+        -> String?
+    {
+        try await exchange(in: try #require(sandbox.namespace), to: address, port: port, wait: wait)
     }
 
-    func exchangeFromHost(to address: IPv4Address, port: UInt16) async throws -> String? {
-        try await exchange(in: hostNamespace, to: address, port: port)
+    func exchangeFromHost(to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws -> String? {
+        try await exchange(in: hostNamespace, to: address, port: port, wait: wait)
+    }
+
+    /// Answers questions that come as datagrams, as long as `body` runs.
+    func answer(in sandbox: NetworkSandbox, port: UInt16, _ body: (Counter) async throws -> Void) async throws {
+        let raw = try await inside(try #require(sandbox.namespace)) { () throws(SystemError) -> Int32 in
+            let socket = try InternetSocket.make(.udp)
+            try InternetSocket.bind(socket.raw, .any, port)
+            return socket.release()
+        }
+        let counter = Counter()
+        let channel = try await DatagramBootstrap(group: Self.group)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Upstream(counter))
+                }
+            }
+            .withBoundSocket(raw).get()
+        var failure: (any Error)?
+        do { try await body(counter) } catch { failure = error }
+        try await channel.close()
+        if let failure { throw failure }
+    }
+
+    /// A socket of the host that keeps its port and talks to one address.
+    func datagramClient(to address: IPv4Address, port: UInt16) async throws -> SharedDescriptor {
+        let raw = try await inside(hostNamespace) { () throws(SystemError) -> Int32 in
+            let socket = try InternetSocket.make(.udp)
+            try InternetSocket.setTimeout(socket.raw, milliseconds: 5000)
+            try InternetSocket.connect(socket.raw, address, port)
+            return socket.release()
+        }
+        return SharedDescriptor(OwnedDescriptor(owning: raw))
+    }
+
+    /// Asks and waits for the answer.
+    func ask(_ client: SharedDescriptor) async throws {
+        try await pool.runIfActive {
+            try writeAll(client.raw, DNSMessageTests.question("any.example"))
+            _ = try self.receive(client.raw)
+        }
     }
 
     /// The addresses 127.0.0.11 has for a name, in a container.

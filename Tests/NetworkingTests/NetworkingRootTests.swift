@@ -103,13 +103,15 @@ struct NetworkingRootTests {
                 }
                 #expect(try await fixture.exchange(in: outside.namespace, to: outside.hostAddress, port: 8080) == "web")
                 // Published on loopback only: nobody else gets there.
-                #expect(try await fixture.exchange(in: outside.namespace, to: outside.hostAddress, port: 8081) == nil)
+                #expect(
+                    try await fixture.exchange(in: outside.namespace, to: outside.hostAddress, port: 8081, wait: 400)
+                        == nil)
                 try await fixture.sendLoopbackOut(outside.namespace, by: "lan")
-                #expect(try await fixture.exchange(in: outside.namespace, to: .loopback, port: 8081) == nil)
-                #expect(try await fixture.exchange(from: client, to: outside.hostAddress, port: 8081) == nil)
+                #expect(try await fixture.exchange(in: outside.namespace, to: .loopback, port: 8081, wait: 400) == nil)
+                #expect(try await fixture.exchange(from: client, to: outside.hostAddress, port: 8081, wait: 400) == nil)
             }
             await fixture.networks.detach(Fixture.id("web"))
-            #expect(try await fixture.exchangeFromHost(to: .loopback, port: 8080) == nil)
+            #expect(try await fixture.exchangeFromHost(to: .loopback, port: 8080, wait: 400) == nil)
             // The port is free again.
             request.id = Fixture.id("again")
             _ = try await fixture.networks.attach(request)
@@ -127,8 +129,8 @@ struct NetworkingRootTests {
             _ = try await fixture.networks.create(NetworkSettings(name: "other"))
             let stranger = try await fixture.networks.attach(fixture.request("stranger", network: "other"))
             try await fixture.listen(in: web, port: 80) { () async throws in
-                #expect(try await fixture.exchange(in: outside.namespace, to: address, port: 80) == nil)
-                #expect(try await fixture.exchange(from: stranger, to: address, port: 80) == nil)
+                #expect(try await fixture.exchange(in: outside.namespace, to: address, port: 80, wait: 400) == nil)
+                #expect(try await fixture.exchange(from: stranger, to: address, port: 80, wait: 400) == nil)
                 #expect(try await fixture.exchangeFromHost(to: address, port: 80) == "web")
             }
         }
@@ -144,7 +146,7 @@ struct NetworkingRootTests {
             #expect(shut.endpoints.first?.gateway == nil)
             try await fixture.listen(in: outside.namespace, port: 7000, saying: "out") { (peers) async throws in
                 #expect(try await fixture.exchange(from: one, to: outside.address, port: 7000) == "out")
-                #expect(try await fixture.exchange(from: shut, to: outside.address, port: 7000) == nil)
+                #expect(try await fixture.exchange(from: shut, to: outside.address, port: 7000, wait: 400) == nil)
                 #expect(peers.all == [outside.hostAddress])
             }
         }
@@ -185,7 +187,7 @@ struct NetworkingRootTests {
             try await fixture.listenOnHost(port: 9001, saying: "secret") { () async throws in
                 #expect(try await fixture.exchangeFromHost(to: .loopback, port: 9001) == "secret")
                 try await fixture.sendLoopbackOut(try #require(one.namespace), by: "eth0")
-                #expect(try await fixture.exchange(from: one, to: .loopback, port: 9001) == nil)
+                #expect(try await fixture.exchange(from: one, to: .loopback, port: 9001, wait: 400) == nil)
             }
         }
     }
@@ -201,6 +203,24 @@ struct NetworkingRootTests {
             #expect(made.ports.first?.hostPort == 8080)
             #expect(Set(made.ports.map(\.hostPort)).count == 3)
             #expect(made.ports.dropFirst().allSatisfy { $0.hostPort >= 1024 })
+        }
+    }
+
+    @Test("a sender of datagrams that never pauses reaches the container that has the port now")
+    func datagrams() async throws {
+        try await Fixture.with { fixture in
+            let client = try await fixture.datagramClient(to: .loopback, port: 5300)
+            for name in ["one", "two"] {
+                var request = fixture.request(name)
+                request.ports = [PortRequest(hostPorts: 5300...5300, containerPort: 53, proto: .udp)]
+                let sandbox = try await fixture.networks.attach(request)
+                try await fixture.answer(in: sandbox, port: 53) { (counter) async throws in
+                    try await fixture.ask(client)
+                    try await fixture.ask(client)
+                    #expect(counter.value == 2)
+                }
+                await fixture.networks.detach(request.id)
+            }
         }
     }
 

@@ -84,7 +84,8 @@ struct RestartRootTests {
             try await fixture.listen(in: two, port: 80) { () async throws in
                 #expect(try await fixture.exchangeFromHost(to: .loopback, port: 8080) == "two")
                 #expect(
-                    try await fixture.exchange(from: one, to: try #require(two.endpoints.first?.ipv4), port: 80) == nil)
+                    try await fixture.exchange(
+                        from: one, to: try #require(two.endpoints.first?.ipv4), port: 80, wait: 400) == nil)
                 var taken = fixture.request("three")
                 taken.ports = request.ports
                 let refused = await fixture.failure { _ = try await fixture.networks.attach(taken) }

@@ -158,6 +158,29 @@ extension HostNetwork.Tools {
         return numbers.count == 2 && numbers[0] < numbers[1] && numbers[0] > 0 ? numbers[0]...numbers[1] : 32768...60999
     }
 
+    // MARK: Datagrams
+
+    /// Makes the kernel forget where datagrams for these ports went until now.
+    ///
+    /// Connection tracking decides about translation once for each sender, and a sender that never pauses would go on talking to
+    /// the host itself, or to a container that is gone.
+    func forgetDatagrams(to ports: [ForwardedPort]) {
+        let ports = ports.filter { $0.proto == .udp }
+        guard !ports.isEmpty else { return }
+        do throws(SystemError) {
+            var tracking = try NetlinkSocket(family: NetlinkSocket.netfilter)
+            try tracking.forgetConnections { connection in
+                connection.proto == 17
+                    && ports.contains { port in
+                        port.hostPort == connection.destinationPort
+                            && (port.hostIP == .any || port.hostIP == connection.destination)
+                    }
+            }
+        } catch {
+            // Without connection tracking there is nothing to forget.
+        }
+    }
+
     // MARK: Endpoints
 
     /// Makes an interface in a container and its other end on the bridge.

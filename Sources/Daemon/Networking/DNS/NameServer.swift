@@ -43,29 +43,32 @@ final class NameServer: Sendable {
         return Sockets(udp: udp, tcp: tcp, udpPort: udpPort, tcpPort: tcpPort)
     }
 
-    /// The rules inside the namespace, as text for libnftables; replaces those of an earlier daemon.
-    static func redirection(udpPort: UInt16, tcpPort: UInt16) -> String {
-        """
-        add table ip skiff_dns
-        delete table ip skiff_dns
-        table ip skiff_dns {
-        chain output {
-        type nat hook output priority -100; policy accept;
-        ip daddr \(address) udp dport 53 dnat to \(address):\(udpPort)
-        ip daddr \(address) tcp dport 53 dnat to \(address):\(tcpPort)
-        }
-        }
+    /// The rules inside the namespace, as text for libnftables.
+    ///
+    /// - Parameter replacing: also takes away those of an earlier daemon, which costs the kernel some 15 ms of waiting, so not
+    ///   in a namespace that is new.
+    static func redirection(udpPort: UInt16, tcpPort: UInt16, replacing: Bool) -> String {
+        let removal = replacing ? "add table ip skiff_dns\ndelete table ip skiff_dns\n" : ""
+        return removal + """
+            table ip skiff_dns {
+            chain output {
+            type nat hook output priority -100; policy accept;
+            ip daddr \(address) udp dport 53 dnat to \(address):\(udpPort)
+            ip daddr \(address) tcp dport 53 dnat to \(address):\(tcpPort)
+            }
+            }
 
-        """
+            """
     }
 
     /// Binds inside a namespace and leads port 53 there. Blocking.
-    static func prepare(in namespace: Int32) throws -> SocketsBox {
+    static func prepare(in namespace: Int32, replacing: Bool) throws -> SocketsBox {
         var refusal: Failure?
         let sockets = try NetworkNamespace.run(in: namespace) { () throws(SystemError) -> SocketsBox in
             let sockets = try bind()
             do throws(Failure) {
-                try PacketFilter().run(redirection(udpPort: sockets.udpPort, tcpPort: sockets.tcpPort))
+                try PacketFilter().run(
+                    redirection(udpPort: sockets.udpPort, tcpPort: sockets.tcpPort, replacing: replacing))
             } catch { refusal = error }
             return SocketsBox(sockets)
         }

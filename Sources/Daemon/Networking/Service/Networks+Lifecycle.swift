@@ -197,7 +197,7 @@ extension Networks {
             }
         }
         state.withLock { $0.sandboxes[recovered.id]?.held = held }
-        try await startNameServer(recovered.id)
+        try await startNameServer(recovered.id, replacing: true)
     }
 
     // MARK: The end

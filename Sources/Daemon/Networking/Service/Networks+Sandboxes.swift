@@ -104,6 +104,7 @@ extension Networks {
                 state.withLock { PortHolder.release(held.map(\.port), table: &$0.ports) }
                 throw error
             }
+            tools.forgetDatagrams(to: forwarded)
             return (held, forwarded)
         } catch {
             throw Failure(
@@ -132,7 +133,12 @@ extension Networks {
     private func unpublish(_ held: [PortHolder.Held], _ forwarded: [ForwardedPort]) async {
         guard !held.isEmpty || !forwarded.isEmpty else { return }
         let script = FirewallScript(table: names.table).removals(of: forwarded)
-        do { try await host.run { tools in try tools.filter.run(script) } } catch {
+        do {
+            try await host.run { tools in
+                try tools.filter.run(script)
+                tools.forgetDatagrams(to: forwarded)
+            }
+        } catch {
             logger.warning("rules of published ports are left", metadata: ["error": "\(error)"])
         }
         state.withLock { PortHolder.release(held.map(\.port), table: &$0.ports) }
@@ -244,6 +250,7 @@ extension Networks {
                 return try publish(wishes, to: after, of: request, tools: &tools)
             }
             try tools.filter.run(change)
+            tools.forgetDatagrams(to: forwarded)
             return nil
         }
         if let (held, forwarded) = fresh {
@@ -277,7 +284,9 @@ extension Networks {
     // MARK: Names
 
     /// Starts the container's name server where it needs one and has none.
-    func startNameServer(_ id: String) async throws {
+    ///
+    /// - Parameter replacing: an earlier daemon may have led its questions to a server of its own.
+    func startNameServer(_ id: String, replacing: Bool = false) async throws {
         let settings = resolver.current.overridden(by: configuration.dns)
         let space = state.withLock { state -> SandboxSpace? in
             guard let sandbox = state.sandboxes[id], sandbox.nameServer == nil,
@@ -286,7 +295,9 @@ extension Networks {
             return sandbox.space
         }
         guard let space else { return }
-        let sockets = try await pool.runIfActive { try NameServer.prepare(in: space.descriptor.raw) }
+        let sockets = try await pool.runIfActive {
+            try NameServer.prepare(in: space.descriptor.raw, replacing: replacing)
+        }
         let backend = NameServer.Backend(
             decide: { [weak self] message, limit in
                 self?.state.withLock { $0.decide(message, for: id, limit: limit) } ?? .ignore
