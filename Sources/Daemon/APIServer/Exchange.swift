@@ -4,6 +4,7 @@ internal import Failures
 internal import HTTPServer
 internal import JSON
 internal import NIOCore
+internal import NIOHTTP1
 
 /// A request as a route sees it: which version it was made in, what stands in the path's hole, and readers for the rest.
 struct Exchange: Sendable {

@@ -24,7 +24,7 @@ enum ListenAddress: Hashable, CustomStringConvertible {
             else {
                 throw Failure(.invalid, "invalid bind address \"\(text)\": use tcp://ADDRESS:PORT with an IPv4 address")
             }
-            guard host.octets.0 == 127 else {
+            guard host.octets.first == 127 else {
                 throw Failure(
                     .invalid,
                     "refusing to listen on \(text): without TLS whoever reaches it is root here; use 127.0.0.1 or a unix socket behind ssh"

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Failures
 internal import HTTPServer
 internal import Linux

@@ -4,6 +4,7 @@ internal import Failures
 internal import Linux
 internal import Logging
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// The daemon: many containers behind one API.
 @main

@@ -1,5 +1,6 @@
 internal import Engine
 internal import Images
+internal import OCI
 
 /// What happens to images, told in `/events`.
 struct ImageEvents: Sendable {

@@ -16,7 +16,7 @@ struct ImageFilter: Sendable {
         dangling = try filters.flag("dangling")
         before = try Self.image(filters["before"], images)
         since = try Self.image(filters["since"], images)
-        until = try Self.time(filters["until"])
+        until = try PruneService.until(filters)
     }
 
     func matches(_ image: Image) -> Bool {
@@ -37,13 +37,6 @@ struct ImageFilter: Sendable {
     private static func image(_ names: [String], _ images: ImageStore) throws(Failure) -> Image? {
         guard let name = names.first else { return nil }
         return try images.resolve(name)
-    }
-
-    private static func time(_ values: [String]) throws(Failure) -> Timestamp? {
-        guard let text = values.first else { return nil }
-        guard values.count == 1 else { throw Failure(.invalid, "more than one until filter specified") }
-        guard let time = Timestamp(filter: text) else { throw Failure(.invalid, "invalid filter 'until=\(text)'") }
-        return time
     }
 }
 

@@ -39,19 +39,25 @@ struct TransferRoutes: Sendable {
 
     // MARK: Registries
 
+    /// A name without a tag means all tags, as does one that ends in a colon.
     private func pull(_ exchange: Exchange) throws -> Reply {
         let name = exchange.query["fromImage"] ?? ""
-        guard !name.hasSuffix(":") else {
-            throw Failure(.notImplemented, "pulling all tags of \(name.dropLast()) is not supported: name the tags")
-        }
-        let reference = try ImageName.parse(name, tag: exchange.query["tag"])
+        let reference = try ImageName.parse(
+            name.hasSuffix(":") ? String(name.dropLast()) : name, tag: exchange.query["tag"])
         let platform = try Self.platform(exchange.query["platform"])
         let credentials = Self.credentials(exchange)
         return .progress { lines in
-            let result = try await puller.pull(reference, platform: platform, credentials: credentials) {
+            let tell: @Sendable (TransferProgress) -> Void = {
                 lines.send(ProgressMessage($0), droppable: $0.isCounter)
             }
-            events.tell("pull", result.image, name: reference.withDefaultTag.familiar)
+            guard reference.isNameOnly else {
+                let result = try await puller.pull(
+                    reference, platform: platform, credentials: credentials, progress: tell)
+                return events.tell("pull", result.image, name: reference.familiar)
+            }
+            let results = try await puller.pullAllTags(
+                reference, platform: platform, credentials: credentials, progress: tell)
+            for result in results { events.tell("pull", result.image, name: reference.familiar) }
         }
     }
 

@@ -39,11 +39,11 @@ enum NetworkShape {
         return member
     }
 
-    static func settings(_ body: NetworkCreateRequest) throws(Failure) -> NetworkSettings {
+    static func settings(_ body: NetworkCreateRequest) throws(Failure) -> Networking.NetworkSettings {
         guard body.configOnly != true, body.ingress != true else {
             throw Failure(.notImplemented, "config-only and ingress networks need a swarm, which Skiff has not")
         }
-        var settings = NetworkSettings(name: body.name, driver: body.driver ?? "")
+        var settings = Networking.NetworkSettings(name: body.name, driver: body.driver ?? "")
         if settings.driver.isEmpty || settings.driver == "default" { settings.driver = "bridge" }
         settings.isInternal = body.isInternal ?? false
         settings.isAttachable = body.attachable ?? false
