@@ -20,11 +20,7 @@ final class ShimFixture: Sendable {
     private let made = Mutex<[String]>([])
 
     static let shimPath: String = {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes {
-            readlink("/proc/self/exe", $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-        }
-        let path = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        let path = (try? readLink("/proc/self/exe")) ?? ""
         return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/skiff-shim"
     }()
 
@@ -33,7 +29,8 @@ final class ShimFixture: Sendable {
 
     private init() throws {
         let name = "skiff-test-\(UInt32.random(in: 0...UInt32.max))"
-        root = "/var/tmp/\(name)"
+        let root = "/var/tmp/\(name)"
+        self.root = root
         cgroupParent = "/\(name)"
         for directory in [
             "rootfs/bin", "rootfs/etc", "rootfs/tmp", "rootfs/proc", "rootfs/sys", "rootfs/dev", "run", "log",
@@ -102,9 +99,7 @@ final class ShimFixture: Sendable {
         }
         for id in made.withLock({ $0 }) { Leftovers.clear(cgroup: "\(cgroupParent)/\(id)") }
         Leftovers.clear(cgroup: cgroupParent)
-        if let parent = try? open("/var/tmp", O_RDONLY | O_DIRECTORY) {
-            try? removeTree(FileName(root.dropFirst("/var/tmp/".count).utf8), in: parent.raw)
-        }
+        try? removeTree(root)
         try? await pool.shutdownGracefully()
     }
 }

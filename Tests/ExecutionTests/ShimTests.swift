@@ -85,11 +85,11 @@ struct ShimTests {
             let (slow, slowStream) = try StreamAttachment.pair(StreamChoice())
             let (gone, goneStream) = try StreamAttachment.pair(StreamChoice())
             let task = try await fixture.launcher.launch(
-                try fixture.request("seq 1 400000") { $0.attachments = [slow, gone] })
+                try fixture.request("seq 1 100000") { $0.attachments = [slow, gone] })
             // This one never reads a byte and goes.
             _ = Peer(goneStream)
             let peer = Peer(slowStream)
-            let expected = (1...400_000).map { "\($0)\n" }.joined()
+            let expected = (1...100_000).map { "\($0)\n" }.joined()
             #expect(try Peer.frames(try await peer.readToEnd()).output == expected)
             #expect(await task.exit.code == 0)
             #expect(try Self.text(try fixture.log(task), "stdout") == expected)
@@ -278,7 +278,9 @@ struct ShimTests {
             #expect(status.isLost && status.code == 137)
             await task.collect()
             #expect(await fixture.launcher.known().isEmpty)
-            #expect(!exists("/proc/\(task.pid)/exe"))
+            // Gone, or waiting to be reaped by whoever inherited it.
+            let left = (try? readText("/proc/\(task.pid)/status")) ?? "State:\tZ"
+            #expect(left.contains("State:\tZ"))
             #expect(!exists("/sys/fs/cgroup/pids\(fixture.cgroupParent)/\(task.id)"))
         }
     }
@@ -339,11 +341,8 @@ struct ShimTests {
         var found: [Int32: String] = [:]
         for entry in try readDirectory(directory.raw) {
             guard let number = Int32(entry.name.text) else { continue }
-            var target = [UInt8](repeating: 0, count: 256)
-            let count = target.withUnsafeMutableBytes {
-                readlink("/proc/\(pid)/fd/\(number)", $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-            }
-            found[number] = String(decoding: target.prefix(max(0, count)), as: UTF8.self)
+            // The directory's own descriptor is gone by the time it is asked for.
+            if let target = try? readLink("/proc/\(pid)/fd/\(number)") { found[number] = target }
         }
         return found
     }

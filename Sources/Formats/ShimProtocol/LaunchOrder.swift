@@ -130,4 +130,6 @@ public struct LogOrder: Sendable, Hashable {
 public enum ShimEndpoint {
     /// The socket's name in the shim's directory.
     public static let socketName = "shim.sock"
+    /// Beside it: the cgroup's path, for whoever clears up after a shim that was killed.
+    public static let cgroupName = "cgroup"
 }

@@ -1,5 +1,9 @@
 public import CLinux
 
+/// Splits a process that has one thread: 0 in the child, the child's number in the parent. Unlike `clone3` it passes a
+/// container's system call filter. C function: `clone(SIGCHLD)`.
+public func splitProcess() throws(SystemError) -> pid_t { try check("clone") { skiff_fork() } }
+
 /// Closes every descriptor from `first` on, whoever opened it. C function: `close_range`.
 public func closeDescriptors(from first: Int32) throws(SystemError) {
     try check("close_range") { close_range(UInt32(first), UInt32.max, 0) }

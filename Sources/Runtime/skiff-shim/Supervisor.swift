@@ -156,6 +156,7 @@ final class Supervisor {
         listener = nil
         guard let directory else { return }
         try? unlink("\(directory)/\(ShimEndpoint.socketName)")
+        try? unlink("\(directory)/\(ShimEndpoint.cgroupName)")
         try? unlink(directory, directory: true)
     }
 }

@@ -130,7 +130,7 @@ public final class ShimLauncher: Sendable {
             Leftovers.clear(directory: directory)
             try makeDirectory(directory, mode: 0o700)
         }
-        try writeFile("\(directory)/\(Self.cgroupFile)", Array(cgroup.utf8), mode: 0o600)
+        try writeFile("\(directory)/\(ShimEndpoint.cgroupName)", Array(cgroup.utf8), mode: 0o600)
     }
 
     private func spawn(_ id: String, _ record: TaskRecord) throws -> ShimConnection {
@@ -220,7 +220,7 @@ public final class ShimLauncher: Sendable {
     func clearLeftovers(of id: String) async {
         guard let directory = try? path(of: id) else { return }
         _ = try? await onPool { () throws(Failure) in
-            if let text = try? readText("\(directory)/\(Self.cgroupFile)", limit: 4096), !text.isEmpty {
+            if let text = try? readText("\(directory)/\(ShimEndpoint.cgroupName)", limit: 4096), !text.isEmpty {
                 Leftovers.clear(cgroup: text)
             }
             Leftovers.clear(directory: directory)
@@ -228,8 +228,6 @@ public final class ShimLauncher: Sendable {
     }
 
     // MARK: Inside
-
-    private static let cgroupFile = "cgroup"
 
     private func path(of id: String) throws(Failure) -> String {
         let allowed = id.utf8.allSatisfy { byte in

@@ -83,6 +83,9 @@
 
 // System calls without a glibc wrapper, or whose wrapper is variadic. Each returns -1 and sets errno on failure.
 
+// Without glibc's fork handlers, for a process that was itself made by a raw clone.
+static inline pid_t skiff_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+
 static inline long skiff_clone3(struct clone_args *args, size_t size) { return syscall(SYS_clone3, args, size); }
 
 static inline int skiff_openat2(int directory, const char *path, const struct open_how *how) {

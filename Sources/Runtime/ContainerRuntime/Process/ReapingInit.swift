@@ -12,11 +12,12 @@ enum ReapingInit {
         sigfillset(&all)
         var before = sigset_t()
         try check("sigprocmask") { sigprocmask(SIG_SETMASK, &all, &before) }
-        let cloned = try clone([])
-        if !cloned.isChild {
+        // The filter is installed already, and it refuses clone3.
+        let program = try splitProcess()
+        if program != 0 {
             try? setProcessName("skiff-init")
             try closeDescriptors(from: 0)
-            supervise(cloned.pid, &all)
+            supervise(program, &all)
         }
         try check("sigprocmask") { sigprocmask(SIG_SETMASK, &before, nil) }
         // The program leads the foreground of the terminal, where there is one.
