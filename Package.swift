@@ -203,7 +203,7 @@ let package = Package(
             dependencies: ["Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
         .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
+        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
 
         .testTarget(
             name: "HTTPServerTests",

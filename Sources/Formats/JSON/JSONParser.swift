@@ -36,6 +36,11 @@ extension JSON {
         /// Bytes from the start of the text.
         public let offset: Int
 
+        public init(reason: Reason, offset: Int) {
+            self.reason = reason
+            self.offset = offset
+        }
+
         public var description: String { "invalid JSON at byte \(offset): \(reason.rawValue)" }
     }
 
