@@ -27,6 +27,10 @@ struct LogFile: ~Copyable {
     private var offset: Int64 = 0
     /// Bytes read from the file that do not make a whole record line yet.
     private var pending: [UInt8] = []
+    /// How much of `pending` is known to hold no line end.
+    private var searched = 0
+    /// The rest of a line that is too long is being passed over.
+    private var isSkipping = false
     /// Pieces of lines that have not ended, for each stream.
     private var partial: [LogRecord.Stream: LogRecord] = [:]
     private var isPositioned = false
@@ -86,8 +90,14 @@ struct LogFile: ~Copyable {
             throw error
         }
         self.offset = offset
-        pending.removeAll(keepingCapacity: true)
+        forgetPending()
         return true
+    }
+
+    private mutating func forgetPending() {
+        pending.removeAll(keepingCapacity: true)
+        searched = 0
+        isSkipping = false
     }
 
     private mutating func openIfNeeded() throws(SystemError) -> Bool {
@@ -112,7 +122,7 @@ struct LogFile: ~Copyable {
             // Still the one being written, unless it was cut short to be begun anew (`max-file=1`).
             guard Int64(try status(of: raw).st_size) < offset else { return false }
             offset = 0
-            pending.removeAll(keepingCapacity: true)
+            forgetPending()
             return true
         }
         // One more look: it may have grown between the last read and its renaming.
@@ -230,18 +240,34 @@ struct LogFile: ~Copyable {
     private mutating func takeLines(into records: inout [LogRecord]) -> Int {
         var begin = 0
         var size = 0
-        while let newline = pending[begin...].firstIndex(of: UInt8(ascii: "\n")) {
-            if newline > begin, let record = LogRecord(line: pending[begin..<newline]) {
-                size += record.bytes.count + 64
-                join(record, into: &records)
-            }
+        while !isPastUntil, let newline = Self.newline(in: pending, from: max(begin, searched)) {
+            let record = isSkipping || newline == begin ? nil : LogRecord(line: pending[begin..<newline])
+            isSkipping = false
             begin = newline + 1
-            if isPastUntil { break }
+            guard let record else { continue }
+            size += record.bytes.count + 64
+            join(record, into: &records)
         }
         pending.removeFirst(begin)
-        // A line that never ends is not a log.
-        if pending.count > 4 * Self.maximumLine { pending.removeAll() }
+        searched = pending.count
+        // A line that never ends is not a log: what comes until it does is passed over.
+        if pending.count > 2 * Self.maximumLine || isSkipping {
+            isSkipping = true
+            pending.removeAll(keepingCapacity: true)
+            searched = 0
+        }
         return size
+    }
+
+    /// C function: `memchr`.
+    private static func newline(in bytes: [UInt8], from start: Int) -> Int? {
+        guard start < bytes.count else { return nil }
+        return bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let found = memchr(base + start, 10, buffer.count - start) else {
+                return nil
+            }
+            return UnsafeRawPointer(found) - base
+        }
     }
 
     /// Puts the pieces of a long line together.
