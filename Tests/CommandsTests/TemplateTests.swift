@@ -7,9 +7,9 @@ internal import Testing
 @Suite("Template")
 struct TemplateTests {
     static let value: JSON = [
-        "Id": "abc", "Name": "/web", "Count": 3, "Ratio": 1.5, "Up": true, "None": nil, "Args": ["a", "b c"],
+        "Id": "abc", "Name": "/web", "Count": 3, "Ratio": 1.5, "Up": true, "None": .null, "Args": ["a", "b c"],
         "State": ["Running": true, "ExitCode": 0], "Labels": ["b": "2", "a": "1"],
-        "Ports": ["80/tcp": [["HostPort": "8080"]], "443/tcp": nil], "Empty": [],
+        "Ports": ["80/tcp": [["HostPort": "8080"]], "443/tcp": .null], "Empty": [],
     ]
 
     @Test(

@@ -23,7 +23,7 @@ struct ClientTests {
             while true {
                 let head = FakeEngine.head(socket)
                 if head.isEmpty { return }
-                seen.withLock { $0.append(String(head.prefix { $0 != "\r" })) }
+                seen.withLock { $0.append(String(head.prefix { !$0.isNewline })) }
                 Self.json(socket, "200 OK", #"{"ok":true}"#)
             }
         }

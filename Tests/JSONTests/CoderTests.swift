@@ -22,7 +22,7 @@ struct CoderTests {
     @Test("round trips, absent optionals are not written")
     func roundTrip() throws {
         let document = Document(
-            id: "a", count: nil, ports: [Port(number: 80, name: "web")], labels: ["x": "y"], extra: [1, ["k": nil]])
+            id: "a", count: nil, ports: [Port(number: 80, name: "web")], labels: ["x": "y"], extra: [1, ["k": .null]])
         let bytes = try JSONCoder.encode(document)
         #expect(!String(decoding: bytes, as: UTF8.self).contains("Count"))
         #expect(try JSONCoder.decode(Document.self, from: bytes) == document)

@@ -11,7 +11,7 @@ struct ParserTests {
             ("9223372036854775808", .unsigned(1 << 63)), ("18446744073709551615", .unsigned(.max)),
             ("18446744073709551616", .double(18446744073709551616)), ("1.5", 1.5), ("1e3", .double(1000)),
             ("-1.25E-2", -0.0125), ("\"\"", ""), ("[]", []), ("{}", [:]), ("[1,[2,{}]]", [1, [2, [:]]]),
-            (#"{"a":{"b":[true,null]}}"#, ["a": ["b": [true, nil]]]),
+            (#"{"a":{"b":[true,null]}}"#, ["a": ["b": [true, .null]]]),
             (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u00e9\u20AC\ud83d\ude00""#, "é€😀"),
         ] as [(String, JSON)])
     func values(text: String, expected: JSON) throws {
@@ -103,7 +103,8 @@ struct ParserTests {
             guard let value = try? JSON.parse(bytes) else { continue }
             accepted += 1
             let again = try JSON.parse(value.serialized())
-            #expect(again == value, "\(String(decoding: bytes, as: UTF8.self))")
+            // By text: 1e3 is written as 1000, which is a whole number from then on.
+            #expect(again.text == value.text, "\(String(decoding: bytes, as: UTF8.self))")
         }
         #expect(accepted > 100)
     }

@@ -9,7 +9,7 @@ struct WriterTests {
             (JSON.null, "null"), (.integer(.min), "-9223372036854775808"), (.unsigned(.max), "18446744073709551615"),
             (.double(1), "1"), (1.5, "1.5"), (.double(.infinity), "null"), (.double(1e300), "1e+300"),
             ("<missing> & é/", "\"<missing> & é/\""), ("a\"\\\n\u{1}\u{7F}", "\"a\\\"\\\\\\n\\u0001\u{7F}\""),
-            (["b": 1, "a": [true, nil]], #"{"b":1,"a":[true,null]}"#),
+            (["b": 1, "a": [true, .null]], #"{"b":1,"a":[true,null]}"#),
         ] as [(JSON, String)])
     func compact(value: JSON, text: String) {
         #expect(value.text == text)

@@ -45,7 +45,7 @@ struct DocumentTests {
     func hostile() {
         let changes: [(inout JSON) -> Void] = [
             { $0["schemaVersion"] = 1 }, { $0["config"]?["size"] = -1 }, { $0["config"]?["digest"] = "sha256:../../x" },
-            { $0["layers"] = "x" }, { $0["layers"] = [nil] }, { $0["config"] = nil }, { $0["config"]?["size"] = 1.5 },
+            { $0["layers"] = "x" }, { $0["layers"] = [.null] }, { $0["config"] = nil }, { $0["config"]?["size"] = 1.5 },
             { $0["fsLayers"] = [] },
             {
                 $0["layers"] = nil; $0["config"] = nil

@@ -27,7 +27,11 @@ struct DocumentSplitter {
     }
 
     /// What is left when the stream is over, if anything.
-    mutating func finish() throws(Failure) -> JSON? { pending.isEmpty ? nil : try parsed() }
+    mutating func finish() throws(Failure) -> JSON? {
+        // Not a conditional expression: `nil` would be taken for a JSON null.
+        if pending.isEmpty { return nil }
+        return try parsed()
+    }
 
     /// Whether the byte ends a document.
     private mutating func scan(_ byte: UInt8) -> Bool {
