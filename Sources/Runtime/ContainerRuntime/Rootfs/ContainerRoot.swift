@@ -19,12 +19,14 @@ struct ContainerRoot: ~Copyable {
             // The list of directories is relative: mount(2) takes it in one page. The mount covers the store's own
             // directory, which nobody in this namespace needs any more.
             try changeDirectory(overlay.base)
-            if let upper = overlay.upper, let work = overlay.work {
-                let lower = overlay.lower.joined(separator: ":")
-                try mountHere(type: "overlay", options: "lowerdir=\(lower),upperdir=\(upper),workdir=\(work)")
-            } else {
-                try mountHere(type: "overlay", options: "lowerdir=" + overlay.lower.joined(separator: ":"))
+            // What an upper directory holds must mean the same on any kernel, since it becomes a layer.
+            var options = "lowerdir=" + overlay.lower.joined(separator: ":")
+            if let upper = overlay.upper, let work = overlay.work { options += ",upperdir=\(upper),workdir=\(work)" }
+            options += ",redirect_dir=off,metacopy=off,index=off"
+            guard options.utf8.count < 4096 else {
+                throw SystemError("mount", errno: E2BIG, subject: "overlay of \(overlay.lower.count) layers")
             }
+            try mountHere(type: "overlay", options: options)
             return try Linux.open(overlay.base, O_PATH | O_DIRECTORY)
         case .directory(let path):
             // pivot_root wants a mount, so the directory becomes one.
