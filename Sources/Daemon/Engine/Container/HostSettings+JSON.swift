@@ -166,14 +166,14 @@ extension HostSettings {
         defaults.map { ($0.key.lowercased(), $0.key) }, uniquingKeysWith: { first, _ in first })
 
     private static let defaults: JSONObject = [
-        "Binds": nil, "ContainerIDFile": "", "LogConfig": nil, "NetworkMode": "bridge", "PortBindings": [:],
-        "RestartPolicy": nil,
-        "AutoRemove": false, "VolumeDriver": "", "VolumesFrom": nil, "ConsoleSize": [0, 0], "CapAdd": nil,
-        "CapDrop": nil,
-        "CgroupnsMode": "private", "Dns": [], "DnsOptions": [], "DnsSearch": [], "ExtraHosts": nil, "GroupAdd": nil,
+        "Binds": .null, "ContainerIDFile": "", "LogConfig": .null, "NetworkMode": "bridge", "PortBindings": [:],
+        "RestartPolicy": .null,
+        "AutoRemove": false, "VolumeDriver": "", "VolumesFrom": .null, "ConsoleSize": [0, 0], "CapAdd": .null,
+        "CapDrop": .null,
+        "CgroupnsMode": "private", "Dns": [], "DnsOptions": [], "DnsSearch": [], "ExtraHosts": .null, "GroupAdd": .null,
         "IpcMode": "private",
-        "Cgroup": "", "Links": nil, "OomScoreAdj": 0, "PidMode": "", "Privileged": false, "PublishAllPorts": false,
-        "ReadonlyRootfs": false, "SecurityOpt": nil, "UTSMode": "", "UsernsMode": "", "ShmSize": 67_108_864,
+        "Cgroup": "", "Links": .null, "OomScoreAdj": 0, "PidMode": "", "Privileged": false, "PublishAllPorts": false,
+        "ReadonlyRootfs": false, "SecurityOpt": .null, "UTSMode": "", "UsernsMode": "", "ShmSize": 67_108_864,
         "Runtime": "",
         "Isolation": "", "CpuShares": 0, "Memory": 0, "NanoCpus": 0, "CgroupParent": "", "BlkioWeight": 0,
         "BlkioWeightDevice": [],
@@ -181,10 +181,10 @@ extension HostSettings {
         "CpuPeriod": 0,
         "CpuQuota": 0, "CpuRealtimePeriod": 0, "CpuRealtimeRuntime": 0, "CpusetCpus": "", "CpusetMems": "",
         "Devices": [],
-        "DeviceCgroupRules": nil, "DeviceRequests": nil, "MemoryReservation": 0, "MemorySwap": 0,
-        "MemorySwappiness": nil,
-        "OomKillDisable": nil, "PidsLimit": nil, "Ulimits": [], "CpuCount": 0, "CpuPercent": 0, "IOMaximumIOps": 0,
-        "IOMaximumBandwidth": 0, "MaskedPaths": nil, "ReadonlyPaths": nil,
+        "DeviceCgroupRules": .null, "DeviceRequests": .null, "MemoryReservation": 0, "MemorySwap": 0,
+        "MemorySwappiness": .null,
+        "OomKillDisable": .null, "PidsLimit": .null, "Ulimits": [], "CpuCount": 0, "CpuPercent": 0, "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0, "MaskedPaths": .null, "ReadonlyPaths": .null,
     ]
 }
 
