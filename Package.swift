@@ -202,8 +202,10 @@ let package = Package(
             name: "EngineTests",
             dependencies: ["Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
-        .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux"], swiftSettings: strict),
+        // An engine as a test wants it, behind a local socket.
+        .target(name: "FakeEngine", dependencies: ["CLinux", "EngineClient", "Linux"], path: "Tests/FakeEngine", swiftSettings: strict),
+        .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
+        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
 
         .testTarget(
             name: "HTTPServerTests",

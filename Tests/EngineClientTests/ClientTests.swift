@@ -1,6 +1,7 @@
 internal import CLinux
 internal import EngineClient
 internal import Failures
+internal import FakeEngine
 internal import JSON
 internal import Linux
 internal import Synchronization
@@ -8,12 +9,6 @@ internal import Testing
 
 @Suite("Engine client")
 struct ClientTests {
-    private static func json(_ socket: Int32, _ status: String, _ body: String) {
-        FakeEngine.send(
-            socket,
-            "HTTP/1.1 \(status)\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
-    }
-
     @Test("several calls go over one connection, in the version that is asked for")
     func reuse() throws {
         let connections = Mutex(0)
@@ -24,7 +19,7 @@ struct ClientTests {
                 let head = FakeEngine.head(socket)
                 if head.isEmpty { return }
                 seen.withLock { $0.append(String(head.prefix { !$0.isNewline })) }
-                Self.json(socket, "200 OK", #"{"ok":true}"#)
+                FakeEngine.answer(socket, "200 OK", #"{"ok":true}"#)
             }
         }
         let client = engine.client()
@@ -42,7 +37,7 @@ struct ClientTests {
     func errors() throws {
         let engine = try FakeEngine { socket in
             _ = FakeEngine.head(socket)
-            Self.json(socket, "404 Not Found", #"{"message":"No such container: x"}"#)
+            FakeEngine.answer(socket, "404 Not Found", #"{"message":"No such container: x"}"#)
         }
         let error = #expect(throws: Failure.self) { try engine.client().json(Request(.get, "/containers/x/json")) }
         #expect(error?.kind == .notFound && error?.message == "No such container: x")
@@ -56,9 +51,9 @@ struct ClientTests {
                 let head = FakeEngine.head(socket)
                 if head.isEmpty { return }
                 if head.hasPrefix("GET /v1.44/") {
-                    Self.json(socket, "200 OK", "{}")
+                    FakeEngine.answer(socket, "200 OK", "{}")
                 } else {
-                    Self.json(
+                    FakeEngine.answer(
                         socket, "400 Bad Request",
                         #"{"message":"client version 1.50 is too new. Maximum supported API version is 1.44"}"#)
                 }

@@ -25,7 +25,10 @@ struct HelpPage {
         return text
     }
 
-    var usageLine: String { verb.usage.isEmpty ? command : "\(command) \(verb.usage)" }
+    var usageLine: String {
+        let usage = globalOptions.isEmpty ? verb.usage : "[OPTIONS] \(verb.usage)"
+        return usage.isEmpty ? command : "\(command) \(usage)"
+    }
 
     private func list(_ verbs: [Verb]) -> String {
         let column = (verbs.map(\.name.count).max() ?? 0) + 2

@@ -53,7 +53,7 @@ struct Verb: Sendable {
         guard let run else { return self }
         return Verb(
             name, summary, usage: usage, options: options, arguments: arguments,
-            stopsAtFirstArgument: stopsAtFirstArgument, aliases: aliases, isHidden: isHidden, run: run)
+            stopsAtFirstArgument: stopsAtFirstArgument, isHidden: isHidden, run: run)
     }
 
     func child(_ name: String) -> Verb? {

@@ -1,15 +1,14 @@
 internal import CLinux
-internal import EngineClient
+public import EngineClient
 internal import Linux
-internal import Synchronization
 
 /// Listens on a local socket and gives each connection to a body: an engine as the test wants it.
-final class FakeEngine: Sendable {
-    let endpoint: Endpoint
+public final class FakeEngine: Sendable {
+    public let endpoint: Endpoint
     private let path: String
     private let listener: SharedDescriptor
 
-    init(_ body: @escaping @Sendable (_ socket: Int32) -> Void) throws {
+    public init(_ body: @escaping @Sendable (_ socket: Int32) -> Void) throws {
         path = "/tmp/skiff-fake-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
         endpoint = .unix(path: path)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -38,10 +37,10 @@ final class FakeEngine: Sendable {
         try? unlink(path)
     }
 
-    func client() -> EngineClient { EngineClient(endpoint: endpoint, userAgent: "test") }
+    public func client() -> EngineClient { EngineClient(endpoint: endpoint, userAgent: "test") }
 
     /// Reads up to the empty line that ends a request's head.
-    static func head(_ socket: Int32) -> String {
+    public static func head(_ socket: Int32) -> String {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
         while !bytes.suffix(4).elementsEqual([13, 10, 13, 10]), CLinux.read(socket, &byte, 1) == 1 {
@@ -50,5 +49,22 @@ final class FakeEngine: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    static func send(_ socket: Int32, _ text: String) { try? writeAll(socket, text) }
+    public static func send(_ socket: Int32, _ text: String) { try? writeAll(socket, text) }
+
+    /// An answer with a body of known length.
+    public static func answer(_ socket: Int32, _ status: String, _ body: String = "") {
+        send(
+            socket,
+            "HTTP/1.1 \(status)\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    }
+
+    /// The body that a head announces by its length.
+    public static func body(_ socket: Int32, _ head: String) -> String {
+        let line = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
+        let length = line.flatMap { Int($0.dropFirst(16)) } ?? 0
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while bytes.count < length, CLinux.read(socket, &byte, 1) == 1 { bytes.append(byte) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }
