@@ -1,41 +1,49 @@
 internal import CLinux
 
-/// Gives back the memory of this program's own file that was only read: it comes back from the page cache when touched.
+/// The memory of this program's own file that is only read, and can be given back: it comes from the page cache when
+/// touched again.
 ///
-/// For a process that waits most of its life: what its start touched of the text and of constant data (megabytes, since the
-/// kernel maps sixteen pages around each fault) would stay resident for ever. Pages that were written are kept; the kernel
-/// tells them apart by bit 61 of their entry in `/proc/self/pagemap`. Only for a process with one thread.
-/// C functions: `getauxval`, `madvise(MADV_DONTNEED)`.
-public func releaseProgramPages() throws(SystemError) {
-    let page = UInt(getpagesize())
-    guard let headers = UnsafePointer<Elf64_Phdr>(bitPattern: getauxval(UInt(AT_PHDR))) else { return }
-    let count = Int(getauxval(UInt(AT_PHNUM)))
-    // A program that may lie anywhere says where its headers lie; the difference is where it was put.
-    var base: UInt = 0
-    for index in 0..<count where headers[index].p_type == UInt32(PT_PHDR) {
-        base = UInt(bitPattern: headers) &- UInt(headers[index].p_vaddr)
-    }
-    let map = try open("/proc/self/pagemap", O_RDONLY)
-    for index in 0..<count where headers[index].p_type == UInt32(PT_LOAD) {
-        let header = headers[index]
-        let start = (base &+ UInt(header.p_vaddr)) / page * page
-        let end = (base &+ UInt(header.p_vaddr) &+ UInt(header.p_filesz)) / page * page
-        guard start < end else { continue }
-        var entries = [UInt64](repeating: 0, count: Int((end - start) / page))
-        let size = entries.count * 8
-        let got = try check("pread", "/proc/self/pagemap") {
-            entries.withUnsafeMutableBytes { pread(map.raw, $0.baseAddress, size, off_t(start / page * 8)) }
-        }
-        var run: UInt?
-        for number in 0...(got / 8) {
-            // Present, and still the file's own.
-            let clean = number < got / 8 && entries[number] >> 61 & 0b101 == 0b101
-            let address = start + UInt(number) * page
-            if clean, run == nil { run = address }
-            if !clean, let first = run {
-                madvise(UnsafeMutableRawPointer(bitPattern: first), Int(address - first), MADV_DONTNEED)
-                run = nil
+/// For a process that waits most of its life. What its start touched of the text would stay resident for ever, megabytes of
+/// it, since the kernel maps sixteen pages around each fault. C function: `getauxval`.
+public struct ProgramPages: Sendable {
+    /// The page-aligned addresses of the segments nobody can write to.
+    let ranges: [Range<UInt>]
+
+    /// Looks at the program's own headers.
+    public init() {
+        let page = UInt(getpagesize())
+        var ranges: [Range<UInt>] = []
+        if let headers = UnsafePointer<Elf64_Phdr>(bitPattern: getauxval(UInt(AT_PHDR))) {
+            let count = Int(getauxval(UInt(AT_PHNUM)))
+            // A program that may lie anywhere says where its headers lie; the difference is where it was put.
+            var base: UInt = 0
+            for index in 0..<count where headers[index].p_type == UInt32(PT_PHDR) {
+                base = UInt(bitPattern: headers) &- UInt(headers[index].p_vaddr)
+            }
+            for index in 0..<count where headers[index].p_type == UInt32(PT_LOAD) {
+                let header = headers[index]
+                guard header.p_flags & UInt32(PF_W) == 0 else { continue }
+                let start = (base &+ UInt(header.p_vaddr)) / page * page
+                let end = (base &+ UInt(header.p_vaddr) &+ UInt(header.p_filesz)) / page * page
+                if start < end { ranges.append(start..<end) }
             }
         }
+        self.ranges = ranges
+    }
+}
+
+extension Epoll {
+    /// Waits as `wait` does, for nobody knows how long: with the program's pages given back first.
+    ///
+    /// Both happen in one C function, because anything that ran between would bring its pages back.
+    /// C functions: `madvise(MADV_DONTNEED)`, `poll`.
+    public func waitIdly(timeout: Int32, releasing pages: ProgramPages) {
+        var watched = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        for range in pages.ranges.dropLast() {
+            madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
+        }
+        let last = pages.ranges.last ?? 0..<0
+        skiff_release_and_poll(
+            UnsafeMutableRawPointer(bitPattern: last.lowerBound), last.count, &watched, timeout)
     }
 }

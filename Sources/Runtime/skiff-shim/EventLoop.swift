@@ -13,6 +13,10 @@ final class EventLoop {
     private var deadlines: [UInt64: (due: Int64, action: () -> Void)] = [:]
     private var lastToken: UInt64 = 0
     private var isRunning = true
+    private let pages = ProgramPages()
+
+    /// Milliseconds without any event after which the shim makes itself small.
+    private static let quietTime: Int32 = 1_000
 
     /// Room for one read behind room for a frame's header; one for all, since there is one thread.
     let scratch: UnsafeMutableRawBufferPointer
@@ -48,7 +52,16 @@ final class EventLoop {
 
     func run() throws(SystemError) {
         while isRunning {
-            try epoll.wait(timeout: timeout()) { token, readiness in handlers[token]?(readiness) }
+            let next = timeout()
+            let isQuiet = next < 0 || next > Self.quietTime
+            let count = try epoll.wait(timeout: isQuiet ? Self.quietTime : next) { token, readiness in
+                handlers[token]?(readiness)
+            }
+            if count == 0, isQuiet, isRunning {
+                // Nothing for a second, and maybe for days: all that is kept meanwhile is what was written.
+                epoll.waitIdly(timeout: timeout(), releasing: pages)
+                continue
+            }
             guard !deadlines.isEmpty else { continue }
             let now = Clock.monotonicMilliseconds()
             for (token, deadline) in deadlines where deadline.due <= now {

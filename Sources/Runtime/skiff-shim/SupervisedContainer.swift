@@ -24,7 +24,6 @@ final class SupervisedContainer {
     private(set) var exit: ExitReport?
     private(set) var isRemoved = false
     private var drainDeadline: UInt64?
-    private var isSettling = false
 
     var onEvent: ((ShimEvent) -> Void)?
     /// Its cgroup is gone.
@@ -34,7 +33,6 @@ final class SupervisedContainer {
 
     /// How long output may still come after the first process ended, from processes that are not in its pid namespace.
     private static let drainTime: Int64 = 3_000
-    private static let settlingTime: Int64 = 1_000
     /// Between attempts to remove a cgroup that still has dying processes in it.
     private static let removalInterval: Int64 = 20
 
@@ -106,7 +104,6 @@ final class SupervisedContainer {
         streams.onIdle = { [unowned self] in if isIdle { onIdle?() } }
         log?.onFailure = { [unowned self] in onEvent?(.warning("write the log of \(order.id): \($0)")) }
         cgroup.watchMemory(loop) { [unowned self] in onEvent?(.outOfMemory) }
-        settle()
     }
 
     var state: ShimState {
@@ -182,16 +179,6 @@ final class SupervisedContainer {
         return session.streams
     }
 
-    /// After a second of quiet, gives back the memory that the work before it took.
-    private func settle() {
-        guard !isSettling else { return }
-        isSettling = true
-        _ = loop.after(Self.settlingTime) { [unowned self] in
-            isSettling = false
-            try? releaseProgramPages()
-        }
-    }
-
     // MARK: The end
 
     /// A child of the shim was reaped.
@@ -210,7 +197,6 @@ final class SupervisedContainer {
             let report = ExitReport(code: how.code, signal: how.signal, oomKilled: false, at: now)
             onEvent?(.execEnded(id: session.id, report))
             session.ended(report)
-            settle()
         }
     }
 
