@@ -34,6 +34,15 @@ struct BuildFixture: Sendable {
         var cached: Int { events.count { $0 == .usingCache } }
     }
 
+    /// The shim beside the tests' own program.
+    static let shimPath: String = {
+        let path = (try? readLink("/proc/self/exe")) ?? ""
+        return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/skiff-shim"
+    }()
+
+    /// Whether processes can be run here.
+    static var runsProcesses: Bool { geteuid() == 0 && exists("/bin/busybox") && exists(shimPath) }
+
     static func with(_ body: (BuildFixture) async throws -> Void) async throws {
         let root = "/tmp/skiff-builder-\(UInt64.random(in: .min ... .max))"
         try makeDirectory(root, mode: 0o700)
@@ -54,19 +63,26 @@ struct BuildFixture: Sendable {
             uses: { _ in [] })
         let registries = Registries(group: MultiThreadedEventLoopGroup.singleton)
         let layers = LayerStore(content: content, snapshots: snapshots, pool: pool, stages: stages)
+        // A host of its own: nothing of this machine's network is touched.
+        let host = try NetworkNamespace.make()
+        var networking = NetworkingConfiguration(instance: root)
+        networking.hostNamespace = SharedDescriptor(try host.descriptor.duplicate())
         let networks = Networks(
-            configuration: NetworkingConfiguration(instance: root), records: StoredNetworkRecords(metadata.networks),
+            configuration: networking, records: StoredNetworkRecords(metadata.networks),
             group: MultiThreadedEventLoopGroup.singleton, pool: pool, logger: logger)
         try makeDirectory(root + "/run", mode: 0o700)
-        let launcher = try ShimLauncher(shimPath: "/nonexistent", execRoot: root + "/run", pool: pool, logger: logger)
+        let launcher = try ShimLauncher(shimPath: shimPath, execRoot: root + "/run", pool: pool, logger: logger)
+        let cgroup = "/skiff-test-\(root.split(separator: "-").last ?? "")"
         let builder = BuildService(
             BuildEnvironment(
                 root: root + "/build", images: images,
                 puller: ImagePuller(store: images, layers: layers, registries: registries),
                 metadata: metadata, content: content, snapshots: snapshots, networks: networks, launcher: launcher,
-                cgroupParent: "/skiff-test", collect: collect, pool: pool, logger: logger))
+                cgroupParent: cgroup, collect: collect, pool: pool,
+                logger: logger))
         var failure: (any Error)?
         do {
+            _ = try await networks.start()
             try await builder.start()
             try await body(
                 BuildFixture(
@@ -74,11 +90,16 @@ struct BuildFixture: Sendable {
                     collector: collector,
                     builder: builder))
         } catch { failure = error }
+        await networks.teardownAll()
         await registries.shutdown()
         try metadata.close()
         try await pool.shutdownGracefully()
         try await stages.shutdownGracefully()
         try removeTree(root)
+        let hierarchies = try open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY)
+        for hierarchy in try readDirectory(hierarchies.raw) {
+            try? unlink("/sys/fs/cgroup/\(hierarchy.name.text)" + cgroup, directory: true)
+        }
         if let failure { throw failure }
     }
 
@@ -100,6 +121,27 @@ struct BuildFixture: Sendable {
         }
         let result = try await builder.build(request, context: stream) { event in events.withLock { $0.append(event) } }
         return Outcome(result: result, events: events.withLock { $0 })
+    }
+
+    /// An image `busybox` of Debian's static program.
+    func makeBusybox() async throws {
+        let sink = BytesSink()
+        let writer = TarWriter(sink)
+        let text =
+            "FROM scratch\nCOPY busybox /bin/busybox\nCOPY links /bin\nCOPY passwd /etc/passwd\nENV HOME=/root\nCMD [\"sh\"]\n"
+        try writer.add(TarEntry(.file, "Dockerfile", mode: 0o644), content: Array(text.utf8))
+        try writer.add(TarEntry(.file, "busybox", mode: 0o755), content: try readFile("/bin/busybox"))
+        try writer.add(
+            TarEntry(.file, "passwd", mode: 0o644),
+            content: Array("root:x:0:0::/root:/bin/sh\napp:x:10:11::/:/bin/sh\n".utf8))
+        for name in [
+            "sh", "cat", "echo", "ls", "sleep", "id", "mkdir", "rm", "env", "ip", "true", "false", "touch", "wc",
+            "test", "head",
+        ] {
+            try writer.add(TarEntry(.symbolicLink, "links/" + name, mode: 0o777, linkTarget: "busybox"))
+        }
+        try writer.finish()
+        _ = try await build(tar: sink.bytes) { $0.tags = ["busybox"] }
     }
 
     static func tar(_ files: [(String, String)], compression: Compression = .none) throws -> [UInt8] {

@@ -40,7 +40,11 @@ struct StepSandbox: Sendable {
                 hard: limit.hard < 0 ? .max : UInt64(limit.hard))
         }
         settings.limits.memory = Self.positive(limits.memory)
-        settings.limits.memoryAndSwap = limits.memorySwap == 0 ? nil : limits.memorySwap
+        // As much swap again as memory, unless it was said otherwise: Docker's default.
+        let doubled = settings.limits.memory.map { $0.multipliedReportingOverflow(by: 2) }.map {
+            $0.overflow ? -1 : $0.partialValue
+        }
+        settings.limits.memoryAndSwap = limits.memorySwap.flatMap { $0 == 0 ? nil : $0 } ?? doubled
         settings.limits.cpuShares = Self.positive(limits.cpuShares)
         settings.limits.cpuPeriod = Self.positive(limits.cpuPeriod)
         settings.limits.cpuQuota = Self.positive(limits.cpuQuota)
