@@ -152,6 +152,13 @@ import Testing
         #expect(throws: (any Error).self) { try StepNetwork(build: "container:x", step: .default) }
     }
 
+    @Test(arguments: [
+        ([], 0), ([0x61], 0), ([0x61, 0xc3], 1), ([0xc3, 0xa4], 0), ([0xe2, 0x82], 2), ([0xe2, 0x82, 0xac], 0),
+        ([0xf0, 0x9f, 0x98], 3),
+        ([0x80, 0x80, 0x80, 0x80], 0), ([0xff], 1),
+    ])
+    func cutsNoCharacter(_ bytes: [UInt8], _ held: Int) { #expect(StepOutput.cutCharacter(bytes) == held) }
+
     @Test func writesTimesAsGoDoes() {
         #expect(BuildClock.text(0) == "1970-01-01T00:00:00Z")
         #expect(BuildClock.text(951_782_400_120_000_000) == "2000-02-29T00:00:00.12Z")

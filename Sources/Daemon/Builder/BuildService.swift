@@ -102,7 +102,7 @@ public final class BuildService: Sendable {
         return try await undo.afterwards {
             let images = try await finder.all(selection.images(file))
             let plan = try Planner.plan(file, selection, arguments, images: images, labels: request.labels)
-            for warning in plan.warnings { output(.warning(warning)) }
+            for warning in plan.warnings { tell(.warning(warning)) }
             let progress = BuildProgress(
                 plan, metadata: MetadataSteps(cache: self.cache, ignoresKnown: request.noCache), output: tell)
             let executor = StepExecutor(
