@@ -32,7 +32,5 @@ struct BuildPlan: Sendable {
     var total = 0
     /// The stage that was asked for, at its end.
     var result: StageState
-    /// Images that are only copied from.
-    var sources: [StageSelection.ImageNeed: VertexID] = [:]
     var warnings: [String] = []
 }

@@ -11,7 +11,6 @@ struct Planner {
     private var graph = BuildGraph<StepOperation>()
     private var steps: [BuildPlan.Step] = []
     private var stages: [Int: StageState] = [:]
-    private var imageVertices: [StageSelection.ImageNeed: VertexID] = [:]
     private var number = 0
     var consumed: Set<String>
 
@@ -53,7 +52,6 @@ struct Planner {
         plan.graph = graph
         plan.steps = steps
         plan.total = number
-        plan.sources = imageVertices
         plan.warnings = file.warnings + [arguments.warning(consumed: consumed)].compactMap { $0 }
         return plan
     }
@@ -105,7 +103,6 @@ struct Planner {
         guard let image = images[need] else { throw DockerfileError(range, "image \(need.reference) was not fetched") }
         let operation = StepOperation.image(image)
         let vertex = graph.add(operation, definition: operation.definition)
-        imageVertices[need] = vertex
         return (vertex, image)
     }
 

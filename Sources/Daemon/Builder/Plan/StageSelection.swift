@@ -75,11 +75,6 @@ struct StageSelection: Hashable, Sendable {
         return needs
     }
 
-    /// How many steps progress counts: each instruction of a needed stage, and the ARGs in front.
-    func stepCount(_ file: Dockerfile) -> Int {
-        file.globals.count + needed.reduce(0) { $0 + 1 + file.stages[$1].instructions.count }
-    }
-
     /// The stage a `from` means, or `nil` when it must be an image.
     static func source(
         _ name: String, for index: Int, in file: Dockerfile, _ range: SourceRange

@@ -41,6 +41,11 @@ struct RunStep: Sendable {
 
     private var shortID: String { String(id.prefix(12)) }
     private var folder: String { environment.steps + "/" + id }
+    /// Where the step's cgroup goes: a path below each hierarchy's root, whatever was written.
+    private var cgroupParent: String {
+        guard let asked = request.limits.cgroupParent, !TreePath(asked).isRoot else { return environment.cgroupParent }
+        return "/" + TreePath(asked).text
+    }
     private var parent: Digest? { inputs.first?.chain }
 
     /// - Returns: the layer and its chain, or `nil` when the process changed nothing.
@@ -72,7 +77,7 @@ struct RunStep: Sendable {
             }
             undo.add { [environment] in _ = try? await environment.pool.runIfActive { try snapshots.remove(id) } }
             let plan = StepSandbox(
-                operation: operation, limits: request.limits, cgroup: environment.cgroupParent + "/" + id,
+                operation: operation, limits: request.limits, cgroup: cgroupParent + "/" + id,
                 hostname: shortID, nameFiles: names,
                 mounts: mounts, usesHostNetwork: network == .host)
             try await execute(plan.settings, rootfs, sandbox.namespace)
