@@ -2,8 +2,9 @@ public import Linux
 
 /// How a daemon's networks shall be; decided once, at start.
 public struct NetworkingConfiguration: Sendable {
-    /// Tells several daemons on one machine apart: part of the names of links and tables. Empty for the default data root;
-    /// else any text that is stable over restarts, such as the data root's path.
+    /// Tells several daemons on one machine apart: part of the names of links and tables.
+    ///
+    /// Empty for the default data root; else any text that is stable over restarts, such as the data root's path.
     public var instance: String
     /// The default bridge's address with prefix length (`--bip`).
     public var bridgeAddress: IPv4Prefix?
@@ -23,7 +24,9 @@ public struct NetworkingConfiguration: Sendable {
     public var spareNamespaces: Int
     /// The host's resolver settings; another file in tests.
     public var resolvConfPath: String
-    /// The network namespace to take for the host; nil is the daemon's own. For tests, whose host then is a world of its own.
+    /// The network namespace to take for the host; nil is the daemon's own.
+    ///
+    /// For tests, whose host then is a world of its own.
     public var hostNamespace: SharedDescriptor?
 
     public init(instance: String = "") {

@@ -90,12 +90,16 @@ public final class Networks: Sendable {
 
     // MARK: Sandboxes
 
-    /// Makes a container's network: namespace, interfaces, published ports, names. All or nothing.
+    /// Makes a container's network: namespace, interfaces, published ports, names.
+    ///
+    /// All or nothing.
     public func attach(_ request: SandboxRequest) async throws(Failure) -> NetworkSandbox {
         try await shielded { try await self.attachNow(request) }
     }
 
-    /// Takes everything of a container's network away: links, rules, ports, names, addresses. Fine when there is nothing.
+    /// Takes everything of a container's network away: links, rules, ports, names, addresses.
+    ///
+    /// Fine when there is nothing.
     public func detach(_ id: String) async {
         await Task { await self.detachNow(id) }.value
     }
@@ -143,7 +147,9 @@ public final class Networks: Sendable {
         await Task { await self.shutdownNow() }.value
     }
 
-    /// Removes every trace: containers' links, bridges, tables, rows. For tests and for an uninstall.
+    /// Removes every trace: containers' links, bridges, tables, rows.
+    ///
+    /// For tests and for an uninstall.
     public func teardownAll() async {
         await Task { await self.teardownNow() }.value
     }

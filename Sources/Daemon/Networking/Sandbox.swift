@@ -9,7 +9,9 @@ public struct SandboxRequest: Sendable, Hashable, Codable {
     public var hostname: String
     public var domainName: String
     public var mode: SandboxMode
-    /// In the order of the interfaces, eth0 first. Empty with `.isolated` is `--network none`.
+    /// In the order of the interfaces, eth0 first.
+    ///
+    /// Empty with `.isolated` is `--network none`.
     public var endpoints: [EndpointRequest]
     public var ports: [PortRequest]
     /// What `-P` publishes on random ports of the host; empty without `-P`.

@@ -45,7 +45,7 @@ public struct TrackedConnection: Sendable, Hashable {
         return IPv4Address(octets: octets)
     }
 
-    /// `struct nfgenmsg`
+    /// A `struct nfgenmsg`.
     fileprivate static func message(_ type: UInt16, flags: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: type, flags: UInt16(flags))
         message.append(UInt8(AF_INET))

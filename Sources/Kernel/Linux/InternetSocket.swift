@@ -18,7 +18,9 @@ public enum InternetSocket {
         )
     }
 
-    /// Lets the port be taken though old connections on it linger. C function: `setsockopt(SO_REUSEADDR)`.
+    /// Lets the port be taken though old connections on it linger.
+    ///
+    /// C function: `setsockopt(SO_REUSEADDR)`.
     public static func reuseAddress(_ descriptor: Int32) throws(SystemError) {
         var on: Int32 = 1
         try check("setsockopt", "SO_REUSEADDR") {
@@ -26,7 +28,9 @@ public enum InternetSocket {
         }
     }
 
-    /// How long a blocking call on the socket may take, `connect` included. C function: `setsockopt(SO_RCVTIMEO, SO_SNDTIMEO)`.
+    /// How long a blocking call on the socket may take, `connect` included.
+    ///
+    /// C function: `setsockopt(SO_RCVTIMEO, SO_SNDTIMEO)`.
     public static func setTimeout(_ descriptor: Int32, milliseconds: Int) throws(SystemError) {
         var time = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
@@ -36,7 +40,9 @@ public enum InternetSocket {
         }
     }
 
-    /// Port 0 takes any. C function: `bind`.
+    /// Port 0 takes any.
+    ///
+    /// C function: `bind`.
     public static func bind(_ descriptor: Int32, _ address: IPv4Address, _ port: UInt16) throws(SystemError) {
         var name = socketAddress(address, port)
         try check("bind", "\(address):\(port)") { skiff_bind_ipv4(descriptor, &name) }
@@ -53,7 +59,9 @@ public enum InternetSocket {
         try check("listen") { CLinux.listen(descriptor, backlog) }
     }
 
-    /// The port a socket is bound to. C function: `getsockname`.
+    /// The port a socket is bound to.
+    ///
+    /// C function: `getsockname`.
     public static func port(of descriptor: Int32) throws(SystemError) -> UInt16 {
         var address = sockaddr_in()
         try check("getsockname") { skiff_getsockname_ipv4(descriptor, &address) }

@@ -80,7 +80,9 @@ public struct NetlinkReply: Sendable, Hashable {
     /// What follows the header.
     public let payload: [UInt8]
 
-    /// The messages of one datagram. A length that does not fit ends it: what the kernel sends is whole or nothing.
+    /// The messages of one datagram.
+    ///
+    /// A length that does not fit ends it: what the kernel sends is whole or nothing.
     public static func parse(_ datagram: some Collection<UInt8>) -> [NetlinkReply] {
         let bytes = Array(datagram)
         var replies: [NetlinkReply] = []
@@ -98,7 +100,9 @@ public struct NetlinkReply: Sendable, Hashable {
         return replies
     }
 
-    /// The attributes after a fixed part of `offset` bytes. Of an attribute that comes twice the last counts.
+    /// The attributes after a fixed part of `offset` bytes.
+    ///
+    /// Of an attribute that comes twice the last counts.
     public func attributes(from offset: Int) -> NetlinkAttributes { NetlinkAttributes(payload.dropFirst(offset)) }
 }
 

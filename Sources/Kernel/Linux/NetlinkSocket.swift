@@ -107,11 +107,17 @@ public struct NetlinkSocket: ~Copyable, Sendable {
 }
 
 extension SystemError {
-    /// No interface has that name. C constant: `ENODEV`.
+    /// No interface has that name.
+    ///
+    /// C constant: `ENODEV`.
     public var isNoSuchDevice: Bool { errno == ENODEV }
-    /// There is no such file. C constant: `ENOENT`.
+    /// There is no such file.
+    ///
+    /// C constant: `ENOENT`.
     public var isNoSuchFile: Bool { errno == ENOENT }
-    /// Somebody has the port. C constant: `EADDRINUSE`.
+    /// Somebody has the port.
+    ///
+    /// C constant: `EADDRINUSE`.
     public var isAddressInUse: Bool { errno == EADDRINUSE }
 
     /// What ``NetlinkSocket`` reports of a link that should be there.

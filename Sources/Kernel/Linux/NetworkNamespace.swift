@@ -14,8 +14,10 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         self.netlink = netlink
     }
 
-    /// A new one: loopback is up; interfaces added later have no IPv6, and hear no router advertisements
-    /// (a neighbour's would take over the container's routes: CVE-2020-13401). C function: `unshare(CLONE_NEWNET)`.
+    /// A new one: loopback is up; interfaces added later have no IPv6, and hear no router advertisements (a neighbour's
+    /// would take over the container's routes: CVE-2020-13401).
+    ///
+    /// C function: `unshare(CLONE_NEWNET)`.
     public static func make() throws(SystemError) -> NetworkNamespace {
         try onOwnThread { () throws(SystemError) -> NetworkNamespace in
             try check("unshare", "CLONE_NEWNET") { unshare(CLONE_NEWNET) }
@@ -32,7 +34,9 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         }
     }
 
-    /// The one a process lives in. C function: `setns(CLONE_NEWNET)`.
+    /// The one a process lives in.
+    ///
+    /// C function: `setns(CLONE_NEWNET)`.
     public static func of(pid: Int32) throws(SystemError) -> NetworkNamespace {
         let descriptor = try open("/proc/\(pid)/ns/net", O_RDONLY)
         let netlink = try run(in: descriptor.raw) { () throws(SystemError) -> NetlinkSocket in try NetlinkSocket() }
@@ -49,19 +53,25 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         }
     }
 
-    /// Moves the calling thread for good: only for a thread that belongs to the caller. C function: `setns(CLONE_NEWNET)`.
+    /// Moves the calling thread for good: only for a thread that belongs to the caller.
+    ///
+    /// C function: `setns(CLONE_NEWNET)`.
     public static func moveThread(to namespace: Int32) throws(SystemError) {
         try check("setns", "CLONE_NEWNET") { setns(namespace, CLONE_NEWNET) }
     }
 }
 
-/// What a thread is given and gives back. The maker waits for the thread's end before it looks, so they never touch it at once.
+/// What a thread is given and gives back.
+///
+/// The maker waits for the thread's end before it looks, so they never touch it at once.
 private final class ThreadWork {
     var run: () -> Void
     init(_ run: @escaping () -> Void) { self.run = run }
 }
 
-/// Runs `body` on a new thread and waits for it. C functions: `pthread_create`, `pthread_join`.
+/// Runs `body` on a new thread and waits for it.
+///
+/// C functions: `pthread_create`, `pthread_join`.
 private func onOwnThread<Value: ~Copyable>(_ body: () throws(SystemError) -> Value) throws(SystemError) -> Value {
     var outcome: Result<Value, SystemError>?
     let failed = withoutActuallyEscaping(body) { body -> Int32 in

@@ -2,7 +2,9 @@ internal import CLinux
 
 /// The requests to `rtnetlink(7)` that networks of containers need, as pure values; ``NetlinkSocket`` sends them.
 public enum RouteMessage {
-    /// A new software bridge, down until its settings are made. Its own address keeps it from taking on that of whichever port comes first.
+    /// A new software bridge, down until its settings are made.
+    ///
+    /// Its own address keeps it from taking on that of whichever port comes first.
     public static func makeBridge(_ name: String, address: MACAddress, mtu: UInt32) -> NetlinkMessage {
         var message = link(RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL)
         message.attribute(UInt16(IFLA_IFNAME), text: name)
@@ -12,8 +14,9 @@ public enum RouteMessage {
         return message
     }
 
-    /// A pair of virtual interfaces: one here, a port of a bridge, the other in another namespace. Both are down:
-    /// the kernel brings none up that does not know its other end yet.
+    /// A pair of virtual interfaces: one here, a port of a bridge, the other in another namespace.
+    ///
+    /// Both are down: the kernel brings none up that does not know its other end yet.
     public struct VethPair: Sendable, Hashable {
         public var name: String
         public var bridge: Int32
@@ -141,7 +144,7 @@ public enum RouteMessage {
 
     // MARK: Fixed parts
 
-    /// `struct ifinfomsg`
+    /// A `struct ifinfomsg`.
     private static func link(_ type: Int, flags: Int32 = 0, index: Int32 = 0, up: Bool = false) -> NetlinkMessage {
         var message = NetlinkMessage(type: UInt16(type), flags: UInt16(flags))
         appendLinkHeader(&message, index: index, up: up)
@@ -158,7 +161,7 @@ public enum RouteMessage {
         message.append(flag)
     }
 
-    /// `struct ifaddrmsg`
+    /// A `struct ifaddrmsg`.
     private static func address(_ type: Int, flags: Int32, prefix: IPv4Prefix, index: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: UInt16(type), flags: UInt16(flags))
         message.append(UInt8(AF_INET))
@@ -170,7 +173,7 @@ public enum RouteMessage {
         return message
     }
 
-    /// `struct rtmsg` for 0.0.0.0/0 in the main table
+    /// A `struct rtmsg` for 0.0.0.0/0 in the main table.
     private static func route(_ type: Int, flags: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: UInt16(type), flags: UInt16(flags))
         for byte in [

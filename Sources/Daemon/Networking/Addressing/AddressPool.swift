@@ -1,7 +1,9 @@
 internal import Failures
 internal import Linux
 
-/// The addresses of one network: which are taken, and which is next. Pure.
+/// The addresses of one network: which are taken, and which is next.
+///
+/// Pure.
 ///
 /// The next address is the one after the last given out, so that one just freed is not at once somebody else's: old
 /// connections and ARP entries have time to go.

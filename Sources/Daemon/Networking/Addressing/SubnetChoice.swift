@@ -1,7 +1,9 @@
 internal import Failures
 internal import Linux
 
-/// Which subnet a new network gets, and whether one that was asked for makes sense. Pure.
+/// Which subnet a new network gets, and whether one that was asked for makes sense.
+///
+/// Pure.
 enum SubnetChoice {
     /// The first subnet of the pools that overlaps nothing in use: networks of this daemon, the host's addresses and
     /// routes, and so the bridges of other daemons too.

@@ -1,7 +1,9 @@
 internal import Failures
 internal import Linux
 
-/// What a bridge network is on the host. Pure: worked out from the network alone.
+/// What a bridge network is on the host.
+///
+/// Pure: worked out from the network alone.
 struct BridgePlan: Sendable, Hashable {
     /// The link's name.
     let name: String

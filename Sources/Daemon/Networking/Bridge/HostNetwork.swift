@@ -138,7 +138,9 @@ extension HostNetwork.Tools {
         }
     }
 
-    /// Turns forwarding on. True when it was off.
+    /// Turns forwarding on.
+    ///
+    /// True when it was off.
     func enableForwarding() throws(SystemError) -> Bool {
         let control = "/proc/sys/net/ipv4/ip_forward"
         if try readText(control, limit: 16).first == "1" { return false }
@@ -213,7 +215,9 @@ extension HostNetwork.Tools {
     }
 }
 
-/// One interface to be made. Pure.
+/// One interface to be made.
+///
+/// Pure.
 struct EndpointPlan: Sendable, Hashable {
     var endpoint: Endpoint
     let bridge: BridgePlan

@@ -1,6 +1,8 @@
 internal import Linux
 
-/// A question to a name server, taken apart just far enough to answer or pass it on. Pure; format: RFC 1035 section 4.
+/// A question to a name server, taken apart just far enough to answer or pass it on.
+///
+/// Pure; format: RFC 1035 section 4.
 ///
 /// Whoever runs in a container writes these bytes. So every length is checked against what is there, a name has at most
 /// 255 octets, pointers only lead backwards, and there is exactly one question.
@@ -8,7 +10,9 @@ struct DNSQuery: Sendable, Hashable {
     let id: UInt16
     /// The flags as they came: the answer repeats opcode, "recursion desired" and "checking disabled".
     let flags: UInt16
-    /// Lower case, without the dot at the end; the root is empty. Octets that are no printable ASCII make a name nobody has.
+    /// Lower case, without the dot at the end; the root is empty.
+    ///
+    /// Octets that are no printable ASCII make a name nobody has.
     let name: String
     let type: UInt16
     let dnsClass: UInt16
@@ -122,7 +126,9 @@ enum DNSType {
     static let internet: UInt16 = 1
 }
 
-/// Answers, written. Pure.
+/// Answers, written.
+///
+/// Pure.
 enum DNSAnswer {
     /// How long others may remember: Docker's value.
     static let timeToLive: UInt32 = 600

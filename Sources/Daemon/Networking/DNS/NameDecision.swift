@@ -1,6 +1,8 @@
 internal import Linux
 
-/// What becomes of a question. Pure: the server does what this says.
+/// What becomes of a question.
+///
+/// Pure: the server does what this says.
 enum NameDecision: Equatable {
     case answer([UInt8])
     /// Somebody on the outside may know.

@@ -69,7 +69,9 @@ struct NameForwarder: Sendable {
     }
 }
 
-/// Takes the first answer that fits the question. Lives on one event loop.
+/// Takes the first answer that fits the question.
+///
+/// Lives on one event loop.
 private final class AnswerHandler: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
 

@@ -61,7 +61,9 @@ final class NameServer: Sendable {
             """
     }
 
-    /// Binds inside a namespace and leads port 53 there. Blocking.
+    /// Binds inside a namespace and leads port 53 there.
+    ///
+    /// Blocking.
     static func prepare(in namespace: Int32, replacing: Bool) throws -> SocketsBox {
         var refusal: Failure?
         let sockets = try NetworkNamespace.run(in: namespace) { () throws(SystemError) -> SocketsBox in
@@ -143,7 +145,9 @@ private final class OpenCount: Sendable {
     func leave() { count.withLock { $0 -= 1 } }
 }
 
-/// Questions as datagrams. Lives on one event loop.
+/// Questions as datagrams.
+///
+/// Lives on one event loop.
 private final class DatagramQuestions: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>
@@ -184,7 +188,9 @@ private final class DatagramQuestions: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }
 
-/// Questions over a connection, one after the other. Lives on one event loop.
+/// Questions over a connection, one after the other.
+///
+/// Lives on one event loop.
 private final class StreamQuestions: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

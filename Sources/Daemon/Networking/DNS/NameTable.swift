@@ -1,6 +1,8 @@
 internal import Linux
 
-/// Who has which name on which network. Pure.
+/// Who has which name on which network.
+///
+/// Pure.
 struct NameTable: Sendable {
     private struct Entry: Sendable {
         let sandbox: String

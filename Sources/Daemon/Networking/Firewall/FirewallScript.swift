@@ -1,6 +1,8 @@
 internal import Linux
 
-/// What the packet filter shall do, as text for libnftables. Pure.
+/// What the packet filter shall do, as text for libnftables.
+///
+/// Pure.
 ///
 /// One table of our own for each daemon, whose name nobody else has; nothing outside it is read or changed. Base chains
 /// of several tables see every packet one after the other, so each rule here asks first whether the packet is about one

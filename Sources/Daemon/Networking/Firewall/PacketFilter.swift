@@ -23,7 +23,9 @@ struct PacketFilter: ~Copyable {
 
     deinit { nft_ctx_free(context) }
 
-    /// Runs a script. C function: `nft_run_cmd_from_buffer`.
+    /// Runs a script.
+    ///
+    /// C function: `nft_run_cmd_from_buffer`.
     func run(_ script: String) throws(Failure) {
         guard !script.isEmpty else { return }
         let outcome = nft_run_cmd_from_buffer(context, script)

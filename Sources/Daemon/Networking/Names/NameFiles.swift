@@ -2,11 +2,11 @@ internal import Linux
 
 /// The three files by which a container's C library knows names: pure text, written by whoever owns the container's folder.
 public struct NameFiles: Sendable, Hashable {
-    /// `/etc/hosts`
+    /// The text of `/etc/hosts`.
     public var hosts: String
-    /// `/etc/resolv.conf`
+    /// The text of `/etc/resolv.conf`.
     public var resolvConf: String
-    /// `/etc/hostname`
+    /// The text of `/etc/hostname`.
     public var hostname: String
 
     public init(hosts: String, resolvConf: String, hostname: String) {
@@ -47,6 +47,7 @@ extension NameFiles {
     }
 
     /// One `--add-host`: a name, and an address behind the first colon or equals sign; `host-gateway` becomes `gateway`.
+    ///
     /// nil when it is neither.
     static func extraHost(_ text: String, gateway: String) -> (name: String, address: String)? {
         guard let mark = text.firstIndex(where: { $0 == ":" || $0 == "=" }) else { return nil }

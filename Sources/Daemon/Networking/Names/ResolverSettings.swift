@@ -1,6 +1,8 @@
 internal import Linux
 
-/// What a `resolv.conf` says. Pure; format: `resolv.conf(5)`.
+/// What a `resolv.conf` says.
+///
+/// Pure; format: `resolv.conf(5)`.
 public struct ResolverSettings: Sendable, Hashable {
     /// Addresses as written, IPv6 scopes included.
     public var servers: [String] = []
@@ -13,7 +15,9 @@ public struct ResolverSettings: Sendable, Hashable {
         self.options = options
     }
 
-    /// Reads the lines it knows and passes over others, as the C library does. A later `search` or `domain` replaces an earlier.
+    /// Reads the lines it knows and passes over others, as the C library does.
+    ///
+    /// A later `search` or `domain` replaces an earlier.
     public init(parsing text: String) {
         for line in text.split(whereSeparator: \.isNewline).prefix(1000) {
             if line.first == "#" || line.first == ";" { continue }
@@ -52,8 +56,9 @@ public struct ResolverSettings: Sendable, Hashable {
         ResolverSettings(servers: servers.filter { !Self.isLoopback($0) }, search: search, options: options)
     }
 
-    /// What a container reads whose questions go to the daemon. `ndots:0`, so that a container's plain name is asked for as it
-    /// is and not under every search domain first.
+    /// What a container reads whose questions go to the daemon.
+    ///
+    /// `ndots:0`, so that a container's plain name is asked for as it is and not under every search domain first.
     var embedded: ResolverSettings {
         let own = options.contains { $0.hasPrefix("ndots:") } ? options : options + ["ndots:0"]
         return ResolverSettings(servers: [NameServer.address.description], search: search, options: own)

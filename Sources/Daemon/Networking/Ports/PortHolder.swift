@@ -5,7 +5,9 @@ internal import Linux
 ///
 /// No packet comes here: the packet filter leads them to the container first.
 enum PortHolder {
-    /// Blocking; on the host's thread. nil when the kernel has no such transport, so that nobody else can hold the port either.
+    /// Blocking; on the host's thread.
+    ///
+    /// nil when the kernel has no such transport, so that nobody else can hold the port either.
     static func hold(_ port: UInt16, _ proto: PortProtocol, on address: IPv4Address) throws(SystemError)
         -> SharedDescriptor?
     {

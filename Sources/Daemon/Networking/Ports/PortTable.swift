@@ -1,6 +1,8 @@
 internal import Linux
 
-/// Which ports of the host this daemon has given away. Pure; whether other programs have them is for the kernel to say.
+/// Which ports of the host this daemon has given away.
+///
+/// Pure; whether other programs have them is for the kernel to say.
 struct PortTable: Sendable {
     private struct Key: Hashable {
         let port: UInt16
@@ -10,7 +12,9 @@ struct PortTable: Sendable {
     private var taken: [Key: Set<IPv4Address>] = [:]
     private var nextRandom: UInt16?
 
-    /// Whether the port is free on the address. All addresses (0.0.0.0) and one address exclude each other.
+    /// Whether the port is free on the address.
+    ///
+    /// All addresses (0.0.0.0) and one address exclude each other.
     func isFree(_ port: UInt16, _ proto: PortProtocol, on address: IPv4Address) -> Bool {
         guard let addresses = taken[Key(port: port, proto: proto)], !addresses.isEmpty else { return true }
         return address != .any && !addresses.contains(.any) && !addresses.contains(address)

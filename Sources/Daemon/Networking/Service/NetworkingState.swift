@@ -31,8 +31,9 @@ struct ActiveSandbox: Sendable {
     var nameServer: NameServer?
 }
 
-/// Everything the service knows, changed under one lock. All decisions are here and pure; what they need of the kernel is
-/// done by the service afterwards, or undone.
+/// Everything the service knows, changed under one lock.
+///
+/// All decisions are here and pure; what they need of the kernel is done by the service afterwards, or undone.
 struct NetworkingState: Sendable {
     let names: InstanceNames
     var networks: [String: ActiveNetwork] = [:]
@@ -201,7 +202,9 @@ struct NetworkingState: Sendable {
     // MARK: Ways out
 
     /// The endpoint that has the default route, and to which published ports lead: the highest priority, then the first
-    /// network by name. Internal networks lead nowhere.
+    /// network by name.
+    ///
+    /// Internal networks lead nowhere.
     static func gateway(among endpoints: [Endpoint]) -> Endpoint? {
         endpoints.filter { $0.gateway != nil && $0.ipv4 != nil }
             .min { ($1.gatewayPriority, $0.networkName) < ($0.gatewayPriority, $1.networkName) }

@@ -79,8 +79,9 @@ extension Networks {
         }
     }
 
-    /// Makes a network's bridge and knows the network from then on. Chooses a subnet where none was asked for and the
-    /// one chosen earlier is now somebody else's.
+    /// Makes a network's bridge and knows the network from then on.
+    ///
+    /// Chooses a subnet where none was asked for and the one chosen earlier is now somebody else's.
     ///
     /// - Parameter isInUse: containers that run have addresses in it, so it stays whatever happened.
     @discardableResult
