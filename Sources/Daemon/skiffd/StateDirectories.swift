@@ -18,7 +18,8 @@ struct StateDirectories {
             try makeDirectories(settings.dataRoot, mode: 0o710)
             try makeDirectories(settings.execRoot, mode: 0o711)
             for (path, mode) in [(settings.dataRoot, mode_t(0o710)), (settings.execRoot, mode_t(0o711))] {
-                try setMode(try open(path, O_RDONLY | O_DIRECTORY).raw, mode)
+                let directory = try open(path, O_RDONLY | O_DIRECTORY)
+                try setMode(directory.raw, mode)
             }
             lock = SharedDescriptor(try open(settings.dataRoot + "/skiffd.lock", O_RDWR | O_CREAT, mode: 0o600))
         } catch {
