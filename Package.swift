@@ -205,7 +205,7 @@ let package = Package(
         // An engine as a test wants it, behind a local socket.
         .target(name: "FakeEngine", dependencies: ["CLinux", "EngineClient", "Linux"], path: "Tests/FakeEngine", swiftSettings: strict),
         .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
+        .testTarget(name: "CommandsTests", dependencies: ["Archive", "CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
 
         .testTarget(
             name: "HTTPServerTests",
