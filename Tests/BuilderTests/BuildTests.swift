@@ -8,7 +8,9 @@ import Testing
 
 @testable import Builder
 
-/// Builds without processes: context to image through the real stores. Root, for owners and overlay mounts.
+/// Builds without processes: context to image through the real stores.
+///
+/// Root, for owners and overlay mounts.
 @Suite(.enabled(if: geteuid() == 0)) struct BuildTests {
     private static let context: [(String, String)] = [
         (

@@ -9,7 +9,9 @@ import Testing
 
 @testable import Builder
 
-/// Builds whose steps are processes. Root, busybox and the shim.
+/// Builds whose steps are processes.
+///
+/// Root, busybox and the shim.
 @Suite(.enabled(if: BuildFixture.runsProcesses)) struct RunTests {
     private func build(
         _ text: String, _ files: [(String, String)] = [],

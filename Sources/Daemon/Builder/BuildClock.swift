@@ -2,7 +2,9 @@ internal import CLinux
 
 /// The time as history and the cache's rows have it.
 enum BuildClock {
-    /// Nanoseconds since 1970. C function: `clock_gettime(CLOCK_REALTIME)`.
+    /// Nanoseconds since 1970.
+    ///
+    /// C function: `clock_gettime(CLOCK_REALTIME)`.
     static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

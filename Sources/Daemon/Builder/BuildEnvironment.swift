@@ -9,7 +9,8 @@ public import Storage
 
 /// What a builder works with, handed in by whoever puts the daemon together.
 public struct BuildEnvironment: Sendable {
-    /// `<data-root>/build`, private to the builder:
+    /// The directory `build` of the data root, private to the builder.
+    ///
     /// ```
     /// steps/<id>/        one running step: name files, its script, copies for its bind mounts
     /// cache/<sha256>/    what RUN --mount=type=cache keeps

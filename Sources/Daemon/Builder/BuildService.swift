@@ -33,7 +33,9 @@ public final class BuildService: Sendable {
     }
 
     /// Makes the builder's directories and ends what a daemon that was killed left: steps that still run, their networks
-    /// and files. To be called once, after the networks have started.
+    /// and files.
+    ///
+    /// To be called once, after the networks have started.
     public func start() async throws(Failure) {
         let root = environment.root
         let steps = environment.steps

@@ -26,7 +26,9 @@ struct Exporter: Sendable {
         return try await images.add(config: config.encoded(), layers: tree.layers, names: names)
     }
 
-    /// The config document. Pure: the same steps with the same times make the same bytes.
+    /// The config document.
+    ///
+    /// Pure: the same steps with the same times make the same bytes.
     static func config(
         _ plan: BuildPlan, _ outputs: [VertexID: TreeState], _ tree: TreeState, platform: Platform,
         created: (Int) -> Int64

@@ -1,7 +1,9 @@
 internal import CLinux
 
 /// A file without a name on the file system of an open directory: gone with its last descriptor, also when the process is
-/// killed. C function: `open(O_TMPFILE)`; where the file system has no such thing, a name is made and removed at once.
+/// killed.
+///
+/// C function: `open(O_TMPFILE)`; where the file system has no such thing, a name is made and removed at once.
 public func openUnnamedFile(at directory: Int32) throws(SystemError) -> OwnedDescriptor {
     do { return try open(".", O_RDWR | O_TMPFILE, mode: 0o600, at: directory) } catch {
         guard error.errno == EOPNOTSUPP || error.errno == EISDIR else { throw error }
@@ -16,7 +18,9 @@ public func openUnnamedFile(at directory: Int32) throws(SystemError) -> OwnedDes
     }
 }
 
-/// Reads at most `buffer.count` bytes from `offset` on, without moving the file's position; 0 is the end. C function: `pread`.
+/// Reads at most `buffer.count` bytes from `offset` on, without moving the file's position; 0 is the end.
+///
+/// C function: `pread`.
 public func read(_ descriptor: Int32, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
     -> Int
 {

@@ -6,7 +6,9 @@ internal import OCI
 internal import Storage
 
 /// What steps made, under the digest of what they were made from: the step's definition, the layers it stands on, and the
-/// content it takes in. Names and times of images play no part, so no image made elsewhere can pass for a result
+/// content it takes in.
+///
+/// Names and times of images play no part, so no image made elsewhere can pass for a result
 /// (CVE-2024-24557).
 struct BuildCache: Sendable {
     let rows: BuildCacheRows

@@ -43,7 +43,9 @@ struct CopySelection: Sendable {
         }
     }
 
-    /// The entries a written source means: one path, or all that match a pattern. Links in the last place are followed,
+    /// The entries a written source means: one path, or all that match a pattern.
+    ///
+    /// Links in the last place are followed,
     /// as Docker follows them.
     private static func find(_ written: String, in tree: FileTree, _ operation: CopyOperation) throws -> [(
         TreePath, TreeEntry

@@ -146,7 +146,9 @@ struct FileTree: Sendable {
         return self[at]
     }
 
-    /// The tree without what an ignore file keeps out. A directory stays when something in it stays.
+    /// The tree without what an ignore file keeps out.
+    ///
+    /// A directory stays when something in it stays.
     func filtered(by ignore: Dockerignore) -> FileTree {
         guard !ignore.isEmpty else { return self }
         var kept: [TreeEntry] = []

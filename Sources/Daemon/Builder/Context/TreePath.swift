@@ -1,4 +1,5 @@
 /// A path in a tree of files as bytes, relative to the tree's root, without `.`, `..`, empty parts or a slash at an end.
+///
 /// Empty is the root itself.
 ///
 /// Names are bytes because the kernel's are. The order is that of a walk that meets a directory before what is in it and

@@ -1,4 +1,6 @@
-/// The characters a Dockerfile's syntax is made of. All are ASCII, so lines are walked as UTF-8 bytes, and what lies
+/// The characters a Dockerfile's syntax is made of.
+///
+/// All are ASCII, so lines are walked as UTF-8 bytes, and what lies
 /// between passes through untouched: grapheme clusters would hide a `\n` behind a `\r`.
 enum ASCII {
     static let tab = UInt8(ascii: "\t")

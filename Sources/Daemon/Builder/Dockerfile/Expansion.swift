@@ -85,7 +85,9 @@ private struct ExpansionScan {
         }
     }
 
-    /// Goes on to the end, or behind `stop`. With `raw`, escape characters stay: the text is a pattern.
+    /// Goes on to the end, or behind `stop`.
+    ///
+    /// With `raw`, escape characters stay: the text is a pattern.
     mutating func run(until stop: UInt8?, raw: Bool) throws(SyntaxProblem) {
         while let byte = peek {
             if byte == stop {

@@ -104,7 +104,9 @@ struct Lexer {
         return Words.json(Words.flags(rest).rest) == nil
     }
 
-    /// The line without its escape character at the end, and whether it had one. A doubled one is a character, not an end.
+    /// The line without its escape character at the end, and whether it had one.
+    ///
+    /// A doubled one is a character, not an end.
     private func continuation(of line: ArraySlice<UInt8>) -> (text: ArraySlice<UInt8>, continues: Bool) {
         var body = line
         while let last = body.last, last == ASCII.space || last == ASCII.tab { body.removeLast() }

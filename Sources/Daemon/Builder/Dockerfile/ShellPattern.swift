@@ -71,7 +71,9 @@ struct ShellPattern {
         return try match(value[...], longest: longest, &budget) ?? 0
     }
 
-    /// How many characters from the start match. All positions in the pattern are walked at once, so that the cost is
+    /// How many characters from the start match.
+    ///
+    /// All positions in the pattern are walked at once, so that the cost is
     /// the product of both lengths and never more.
     private func match(
         _ value: ArraySlice<Unicode.Scalar>, longest: Bool, _ budget: inout Int

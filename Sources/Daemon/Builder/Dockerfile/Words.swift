@@ -2,7 +2,9 @@ internal import JSON
 
 /// Cuts an instruction's text into words, flags and JSON arrays, quotes and escapes kept for the expansion that follows.
 enum Words {
-    /// The words between white space; quoted and escaped white space does not separate. Quotes and escapes stay.
+    /// The words between white space; quoted and escaped white space does not separate.
+    ///
+    /// Quotes and escapes stay.
     static func split(_ text: String, escape: UInt8) -> [String] {
         let bytes = Array(text.utf8)
         var words: [String] = []
@@ -41,7 +43,9 @@ enum Words {
         return words
     }
 
-    /// The `--flag` words in front, unquoted, and what follows them. A lone `--` ends them.
+    /// The `--flag` words in front, unquoted, and what follows them.
+    ///
+    /// A lone `--` ends them.
     static func flags(_ text: String) -> (flags: [String], rest: String) {
         let bytes = Array(text.utf8)
         var flags: [String] = []

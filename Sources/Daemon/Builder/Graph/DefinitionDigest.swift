@@ -4,7 +4,9 @@ internal import OCI
 /// Crypto has a protocol of that name, which nothing here needs.
 typealias Digest = OCI.Digest
 
-/// Hashes a description field by field. Each field carries its length, so that no two descriptions run into each other.
+/// Hashes a description field by field.
+///
+/// Each field carries its length, so that no two descriptions run into each other.
 struct DefinitionDigest {
     private var hash = SHA256()
 

@@ -1,4 +1,6 @@
-/// Does what a vertex says. The solver knows nothing of layers and containers; this is where the meaning is.
+/// Does what a vertex says.
+///
+/// The solver knows nothing of layers and containers; this is where the meaning is.
 protocol VertexExecutor: Sendable {
     associatedtype Operation: Sendable
     associatedtype Output: Sendable

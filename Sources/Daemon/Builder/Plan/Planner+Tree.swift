@@ -77,7 +77,9 @@ extension Planner {
         return operation
     }
 
-    /// The line with its here-documents for a shell. One that stands alone is the script itself: as a program where it
+    /// The line with its here-documents for a shell.
+    ///
+    /// One that stands alone is the script itself: as a program where it
     /// names its interpreter, otherwise as the shell's line.
     private static func command(_ line: String, _ heredocs: [Heredoc], shell: [String]) -> (
         [String], RunOperation.Script?

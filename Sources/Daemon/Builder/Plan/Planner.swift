@@ -1,6 +1,8 @@
 internal import OCI
 
-/// Turns a Dockerfile and the images it begins with into a plan. Pure: the same text, arguments and images make the same
+/// Turns a Dockerfile and the images it begins with into a plan.
+///
+/// Pure: the same text, arguments and images make the same
 /// plan.
 struct Planner {
     let file: Dockerfile

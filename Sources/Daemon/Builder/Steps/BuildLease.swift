@@ -1,7 +1,9 @@
 internal import OCI
 internal import Storage
 
-/// The promise that keeps what a build makes until an image, or the cache, holds it. It ends by itself a day after the
+/// The promise that keeps what a build makes until an image, or the cache, holds it.
+///
+/// It ends by itself a day after the
 /// daemon was killed.
 struct BuildLease: Sendable {
     let rows: LeaseRows

@@ -21,7 +21,9 @@ struct ImageTree: Sendable {
         }
     }
 
-    /// Where a path leads when its links are followed inside the root: a path without links. Parts that are not there
+    /// Where a path leads when its links are followed inside the root: a path without links.
+    ///
+    /// Parts that are not there
     /// stay as they are written.
     func resolve(_ path: TreePath) throws(SystemError) -> TreePath {
         guard let root else { return path }

@@ -75,7 +75,9 @@ final class LayerTree {
         times[place] = (entry.seconds, 0)
     }
 
-    /// Goes to a directory of the layer, making what is missing. Whether the last one is nowhere yet, not below either.
+    /// Goes to a directory of the layer, making what is missing.
+    ///
+    /// Whether the last one is nowhere yet, not below either.
     @discardableResult
     private func enter(_ path: TreePath) throws -> Bool {
         while let last = open.last, last.path != path, !path.isBelow(last.path) { open.removeLast() }
@@ -127,7 +129,9 @@ final class LayerTree {
         return false
     }
 
-    /// Makes anything but a directory, in place of what this layer has there. `fill` writes a file's content.
+    /// Makes anything but a directory, in place of what this layer has there.
+    ///
+    /// `fill` writes a file's content.
     func make(_ path: TreePath, like entry: TreeEntry, fill: (Int32) throws -> Void) throws {
         let place = try real(path)
         guard !place.isRoot else { throw Failure(.invalid, "cannot copy a file over the root directory") }

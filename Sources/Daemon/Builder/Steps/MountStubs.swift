@@ -33,7 +33,9 @@ struct MountStubs: Sendable {
         self.below = below
     }
 
-    /// Takes away what is still as the runtime made it: an empty directory, a file of no bytes. Nothing else is touched,
+    /// Takes away what is still as the runtime made it: an empty directory, a file of no bytes.
+    ///
+    /// Nothing else is touched,
     /// and no link is followed.
     func remove(from upper: Int32) throws(SystemError) {
         for path in missing {

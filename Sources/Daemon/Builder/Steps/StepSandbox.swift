@@ -2,7 +2,9 @@ internal import Execution
 internal import Failures
 internal import Networking
 
-/// What a RUN step's process sees and may do: the same sandbox as a container's. Pure.
+/// What a RUN step's process sees and may do: the same sandbox as a container's.
+///
+/// Pure.
 struct StepSandbox: Sendable {
     let operation: RunOperation
     let limits: BuildLimits
@@ -57,7 +59,9 @@ struct StepSandbox: Sendable {
     private static func positive(_ number: Int64?) -> Int64? { number.flatMap { $0 > 0 ? $0 : nil } }
 }
 
-/// Which network a step is in, of what the build and the instruction say. Pure.
+/// Which network a step is in, of what the build and the instruction say.
+///
+/// Pure.
 enum StepNetwork: Hashable, Sendable {
     case host
     case none

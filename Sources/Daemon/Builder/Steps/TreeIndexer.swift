@@ -53,7 +53,9 @@ struct TreeIndexer {
         try walk(at)
     }
 
-    /// Notes everything below a directory. Links met there stay links.
+    /// Notes everything below a directory.
+    ///
+    /// Links met there stay links.
     private mutating func walk(_ path: TreePath) throws {
         guard path.isRoot || entries[path]?.kind == .directory, walked.insert(path).inserted else { return }
         let directory = try tree.openDirectory(path)

@@ -31,7 +31,9 @@ struct UserNames {
         return bytes.text
     }
 
-    /// The numbers behind the text. A number is never looked up as a name; a group that is not named is the user's number,
+    /// The numbers behind the text.
+    ///
+    /// A number is never looked up as a name; a group that is not named is the user's number,
     /// or that of the user's entry where it was found by name.
     func owner(_ text: String) throws(SyntaxProblem) -> Owner {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
