@@ -17,10 +17,8 @@ struct StateDirectories {
         do {
             try makeDirectories(settings.dataRoot, mode: 0o710)
             try makeDirectories(settings.execRoot, mode: 0o711)
-            for (path, mode) in [(settings.dataRoot, mode_t(0o710)), (settings.execRoot, mode_t(0o711))] {
-                let directory = try open(path, O_RDONLY | O_DIRECTORY)
-                try setMode(directory.raw, mode)
-            }
+            try Self.setMode(of: settings.dataRoot, 0o710)
+            try Self.setMode(of: settings.execRoot, 0o711)
             lock = SharedDescriptor(try open(settings.dataRoot + "/skiffd.lock", O_RDWR | O_CREAT, mode: 0o600))
         } catch {
             throw Failure(.internal, "cannot use \(settings.dataRoot) and \(settings.execRoot): \(error)", cause: error)
@@ -33,6 +31,12 @@ struct StateDirectories {
             throw Failure(
                 .conflict, "another daemon uses \(settings.dataRoot): stop it, or give this one another --data-root")
         }
+    }
+
+    /// A directory that was there already may have any mode.
+    private static func setMode(of path: String, _ mode: mode_t) throws(SystemError) {
+        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        try Linux.setMode(directory.raw, mode)
     }
 
     /// Writes the process id where somebody wants to read it.
