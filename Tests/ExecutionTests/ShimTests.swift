@@ -328,6 +328,60 @@ struct ShimTests {
         }
     }
 
+    @Test func aUserThatIsNotRootMayOpenItsStreamsAgain() async throws {
+        try await ShimFixture.with { fixture in
+            let task = try await fixture.launcher.launch(
+                try fixture.request("echo a > /dev/stdout; echo b > /dev/stderr; id -u; id -G") {
+                    $0.sandbox.user = "app"
+                })
+            #expect(await task.exit.code == 0)
+            let log = try fixture.log(task)
+            #expect(try Self.text(log, "stdout") == "a\n1000\n1001 2000\n")
+            #expect(try Self.text(log, "stderr") == "b\n")
+        }
+    }
+
+    @Test func anEnvironmentLargerThanADatagramArrives() async throws {
+        try await ShimFixture.with { fixture in
+            let value = String(repeating: "v", count: 100_000)
+            let task = try await fixture.launcher.launch(
+                try fixture.request("echo ${#BIG}") { $0.sandbox.environment.append("BIG=\(value)") })
+            #expect(await task.exit.code == 0)
+            #expect(try Self.text(try fixture.log(task), "stdout") == "100000\n")
+        }
+    }
+
+    @Test func aShimWithNothingToDoEndsWithItsDaemon() async throws {
+        let (near, far) = try SocketPair(.messages).release()
+        let pid = try Spawn(ShimFixture.shimPath, arguments: ["skiff-shim", "idle"], descriptors: [(far, 3)]).start()
+        _ = OwnedDescriptor(owning: far)
+        _ = OwnedDescriptor(owning: near)
+        let ended = try await onThread { () -> Bool in
+            var information = siginfo_t()
+            return waitid(P_PID, id_t(pid), &information, WEXITED) == 0
+        }
+        #expect(ended)
+    }
+
+    @Test func manyAtOnceAllEndWell() async throws {
+        try await ShimFixture.with { fixture in
+            let requests = try (0..<12).map { try fixture.request("exit \($0)") }
+            let codes = try await withThrowingTaskGroup(of: (Int, Int32).self) { group in
+                for (number, request) in requests.enumerated() {
+                    group.addTask {
+                        let task = try await fixture.launcher.launch(request)
+                        let code = await task.exit.code
+                        await task.collect()
+                        return (number, code)
+                    }
+                }
+                return try await group.reduce(into: [Int: Int32]()) { $0[$1.0] = $1.1 }
+            }
+            for number in 0..<12 { #expect(codes[number] == Int32(number)) }
+            #expect(await fixture.launcher.known().isEmpty)
+        }
+    }
+
     // MARK: Looking from outside
 
     static func shim(of task: ContainerTask) throws -> Int32 {

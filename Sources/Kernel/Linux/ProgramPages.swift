@@ -7,12 +7,16 @@ internal import CLinux
 /// it, since the kernel maps sixteen pages around each fault. C function: `getauxval`.
 public struct ProgramPages: Sendable {
     /// The page-aligned addresses of the segments nobody can write to.
-    let ranges: [Range<UInt>]
+    let constant: [Range<UInt>]
+    /// Those that can be written to, of which only some pages ever are.
+    let writable: [Range<UInt>]
+    private let page: UInt
 
     /// Looks at the program's own headers.
     public init() {
         let page = UInt(getpagesize())
-        var ranges: [Range<UInt>] = []
+        var constant: [Range<UInt>] = []
+        var writable: [Range<UInt>] = []
         if let headers = UnsafePointer<Elf64_Phdr>(bitPattern: getauxval(UInt(AT_PHDR))) {
             let count = Int(getauxval(UInt(AT_PHNUM)))
             // A program that may lie anywhere says where its headers lie; the difference is where it was put.
@@ -22,13 +26,54 @@ public struct ProgramPages: Sendable {
             }
             for index in 0..<count where headers[index].p_type == UInt32(PT_LOAD) {
                 let header = headers[index]
-                guard header.p_flags & UInt32(PF_W) == 0 else { continue }
                 let start = (base &+ UInt(header.p_vaddr)) / page * page
                 let end = (base &+ UInt(header.p_vaddr) &+ UInt(header.p_filesz)) / page * page
-                if start < end { ranges.append(start..<end) }
+                guard start < end else { continue }
+                if header.p_flags & UInt32(PF_W) == 0 {
+                    constant.append(start..<end)
+                } else {
+                    writable.append(start..<end)
+                }
             }
         }
-        self.ranges = ranges
+        self.constant = constant
+        self.writable = writable
+        self.page = page
+    }
+
+    /// What can be given back now.
+    fileprivate func vectors() -> [iovec] {
+        (((try? unwritten()) ?? []) + constant).map { range in
+            iovec(iov_base: UnsafeMutableRawPointer(bitPattern: range.lowerBound), iov_len: range.count)
+        }
+    }
+
+    /// The pages of writable segments that nobody has written to: the kernel tells them by bit 61 of their entry in
+    /// `/proc/self/pagemap`. True until something else runs. C function: `pread`.
+    func unwritten() throws(SystemError) -> [Range<UInt>] {
+        var runs: [Range<UInt>] = []
+        let map = try open("/proc/self/pagemap", O_RDONLY)
+        for range in writable {
+            var entries = [UInt64](repeating: 0, count: Int(UInt(range.count) / page))
+            let size = entries.count * 8
+            let got = try check("pread", "/proc/self/pagemap") {
+                entries.withUnsafeMutableBytes {
+                    pread(map.raw, $0.baseAddress, size, off_t(range.lowerBound / page * 8))
+                }
+            }
+            var run: UInt?
+            for number in 0...(got / 8) {
+                // Present, and still the file's own.
+                let isUnwritten = number < got / 8 && entries[number] >> 61 & 0b101 == 0b101
+                let address = range.lowerBound + UInt(number) * page
+                if isUnwritten, run == nil { run = address }
+                if !isUnwritten, let first = run {
+                    runs.append(first..<address)
+                    run = nil
+                }
+            }
+        }
+        return runs
     }
 }
 
@@ -39,11 +84,10 @@ extension Epoll {
     /// C functions: `madvise(MADV_DONTNEED)`, `poll`.
     public func waitIdly(timeout: Int32, releasing pages: ProgramPages) {
         var watched = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        for range in pages.ranges.dropLast() {
-            madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
-        }
-        let last = pages.ranges.last ?? 0..<0
-        skiff_release_and_poll(
-            UnsafeMutableRawPointer(bitPattern: last.lowerBound), last.count, &watched, timeout)
+        // Only a process with one thread may do this: nothing writes between the look and the release. The first look is
+        // there to be made, not to be used: whatever the runtime sets up at its first use of this code is written by then.
+        var vectors = pages.vectors()
+        vectors = pages.vectors()
+        skiff_release_and_poll(vectors, Int32(vectors.count), &watched, timeout)
     }
 }

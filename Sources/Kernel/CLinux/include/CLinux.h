@@ -224,8 +224,8 @@ static inline int skiff_connect_ipv6(int socket, const struct sockaddr_in6 *addr
 // The variables a process was started with; Swift takes the global itself for shared mutable state.
 static inline char *const *skiff_environ(void) { return environ; }
 
-// Nothing may run between the two: its pages would come back.
-static inline int skiff_release_and_poll(void *start, size_t length, struct pollfd *watched, int timeout) {
-  if (length) madvise(start, length, MADV_DONTNEED);
+// Nothing may run between these calls: its pages would come back.
+static inline int skiff_release_and_poll(const struct iovec *ranges, int count, struct pollfd *watched, int timeout) {
+  for (int index = 0; index < count; index++) madvise(ranges[index].iov_base, ranges[index].iov_len, MADV_DONTNEED);
   return poll(watched, 1, timeout);
 }

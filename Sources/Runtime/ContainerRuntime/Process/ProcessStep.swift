@@ -25,6 +25,13 @@ struct ProcessStep {
                 // Only the owner: the group is devpts's own choice.
                 try check("fchown", "terminal") { fchown(terminal, identity.uid, gid_t.max) }
             }
+        } else if identity.uid != 0 {
+            // A user that is not root may open /dev/stdout again only when the pipe behind it is its own.
+            for number in Int32(0)...2 {
+                if let found = try? status(of: number), Int32(found.st_mode) & S_IFMT == S_IFIFO {
+                    _ = fchown(number, identity.uid, gid_t.max)
+                }
+            }
         }
         if !keepsSessionKeyring {
             // A kernel without keyrings, or a quota that is used up, is no reason not to start.
