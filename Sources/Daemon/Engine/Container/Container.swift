@@ -28,6 +28,8 @@ final class Container: Sendable {
         var execs: [String: Exec] = [:]
         var restartTimer: Task<Void, Never>?
         var health: Task<Void, Never>?
+        /// The clearing away of the last run's shim; the next start and the removal wait for it.
+        var collection: Task<Void, Never>?
         /// Whether it is gone: operations that were queued behind the removal find nothing.
         var isRemoved = false
         /// The end of a run does not remove it while `restart` is between stop and start.

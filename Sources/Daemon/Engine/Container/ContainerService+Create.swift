@@ -29,7 +29,8 @@ extension ContainerService {
             return try await make(id: id, name: name, image: image, config: config, host: host, request: request)
         } catch {
             index.release(name, of: id)
-            throw error
+            // A client that is told "not found" here would pull the image and try again.
+            throw error.kind == .notFound ? Failure(.invalid, error.message, cause: error) : error
         }
     }
 

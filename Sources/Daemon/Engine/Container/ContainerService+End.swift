@@ -37,18 +37,14 @@ extension ContainerService {
         do throws(Failure) { try await save(container) } catch {
             report(error, "the end of a container could not be recorded", container)
         }
+        // On record, so the shim may go; it does so while others are told.
+        container.withLock { $0.collection = Task { await task.collect() } }
         await detached
-        // What waits is woken once there is nothing of this run left to trip over but the shim's own folder.
-        var later = actions.filter { $0 != .save }
-        let follow = later.filter { $0.isFollowUp }
-        later.removeAll { $0.isFollowUp }
-        await perform(later, on: container)
+        await perform(actions.filter { $0 != .save }, on: container)
         for endpoint in endpoints {
             tell("disconnect", container, network: endpoint.networkID, name: endpoint.networkName)
         }
         run.ended.fulfil(Int(status.code))
-        await task.collect()
-        await perform(follow, on: container)
     }
 
     /// Carries out what the lifecycle decided.
@@ -290,6 +286,7 @@ extension ContainerService {
         }
         let configuration = configuration
         let snapshots = snapshots
+        await container.withLock { $0.collection }?.value
         do throws(Failure) {
             try await pool.blocking { () throws(Failure) in
                 try snapshots.remove(record.snapshot)
@@ -313,16 +310,6 @@ extension ContainerService {
         }
         if withVolumes {
             await volumes.discard(record.mounts.filter { $0.kind == .volume && $0.isAnonymous }.map(\.name))
-        }
-    }
-}
-
-extension Lifecycle.Action {
-    /// What may only happen once the shim of the last run is gone.
-    fileprivate var isFollowUp: Bool {
-        switch self {
-        case .remove, .scheduleRestart: true
-        default: false
         }
     }
 }

@@ -50,6 +50,7 @@ extension ContainerService {
     private func launch(
         _ container: Container, _ record: ContainerRecord, streams: [StreamAttachment], size: TerminalSize?
     ) async throws(Failure) {
+        await container.withLock { $0.collection }?.value
         let other = try sharedNetwork(of: record)
         let request = try NetworkPlan.request(
             id: record.id, name: record.name, hostname: record.config.hostname, config: record.config,
