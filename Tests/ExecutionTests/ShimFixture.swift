@@ -19,10 +19,14 @@ final class ShimFixture: Sendable {
     private let pool: NIOThreadPool
     private let made = Mutex<[String]>([])
 
-    static let shimPath: String = {
+    static let shimPath = beside("skiff-shim")
+    /// An OCI runtime's command line: our own, which any other can stand for.
+    static let runtimePath = beside("skiff-runtime")
+
+    private static func beside(_ name: String) -> String {
         let path = (try? readLink("/proc/self/exe")) ?? ""
-        return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/skiff-shim"
-    }()
+        return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/" + name
+    }
 
     /// Whether the shim can be run here at all.
     static var isPossible: Bool { geteuid() == 0 && exists("/bin/busybox") && exists(shimPath) }

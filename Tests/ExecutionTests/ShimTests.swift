@@ -382,6 +382,44 @@ struct ShimTests {
         }
     }
 
+    @Test(.enabled(if: exists(ShimFixture.runtimePath)))
+    func anotherRuntimesProgramMakesTheContainer() async throws {
+        try await ShimFixture.with { fixture in
+            let (attachment, stream) = try StreamAttachment.pair(StreamChoice(input: true, framed: false))
+            let task = try await fixture.launcher.launch(
+                try fixture.request("id -u; cat; exit 6") {
+                    $0.runtime = ShimFixture.runtimePath
+                    $0.sandbox.user = "app"
+                    $0.attachments = [attachment]
+                    $0.input = .once
+                })
+            let peer = Peer(stream)
+            #expect(try await peer.read(until: "1000\n") == "1000\n")
+            let (second, secondStream) = try StreamAttachment.pair(StreamChoice(framed: false))
+            let exec = try await task.exec(
+                ExecRequest(
+                    id: "e", arguments: ["sh", "-c", "echo $X; exit 3"], environment: ["X=1", "PATH=/bin"], user: "0",
+                    attachments: [second]))
+            #expect(try await Peer(secondStream).readToEnd() == Array("1\n".utf8))
+            #expect(await exec.exit.code == 3)
+            try peer.write("in")
+            peer.endInput()
+            #expect(try await peer.readToEnd() == Array("in".utf8))
+            #expect(await task.exit.code == 6)
+            #expect(try Self.text(try fixture.log(task), "stdout") == "1000\nin")
+            await task.collect()
+            #expect(await fixture.launcher.known().isEmpty)
+
+            let request = try fixture.request("") {
+                $0.runtime = ShimFixture.runtimePath
+                $0.sandbox.arguments = ["nosuch"]
+            }
+            let failure = await #expect(throws: Failure.self) { try await fixture.launcher.launch(request) }
+            #expect((failure?.cause as? StartFailure)?.exitCode == 127, "\(String(describing: failure))")
+            #expect(await fixture.launcher.known().isEmpty)
+        }
+    }
+
     // MARK: Looking from outside
 
     static func shim(of task: ContainerTask) throws -> Int32 {

@@ -57,3 +57,14 @@ public func effectiveUser() -> uid_t { geteuid() }
 
 /// Ends the process at once: no handlers run, nothing is flushed. C function: `_exit`.
 public func exitNow(_ code: Int32) -> Never { _exit(code) }
+
+/// Takes a mount out of this namespace, at once, however busy it is. C function: `umount2(MNT_DETACH)`.
+public func detachMount(_ path: String) throws(SystemError) {
+    try check("umount", path) { umount2(path, Int32(MNT_DETACH)) }
+}
+
+/// This process's number. C function: `getpid`.
+public func processNumber() -> pid_t { getpid() }
+
+/// Closes a descriptor that was handed over as a number. C function: `close`.
+public func closeDescriptor(_ raw: Int32) { _ = CLinux.close(raw) }

@@ -12,11 +12,10 @@ final class ContainerCgroup {
     private var watch: Watch?
     private var isRemoved = false
 
+    init(_ path: String) throws { cgroup = try Cgroup(path: path, layout: CgroupLayout.detect()) }
+
     /// Makes the group with its limits.
-    init(_ path: String, _ resources: RuntimeSpec.Resources) throws {
-        cgroup = try Cgroup(path: path, layout: CgroupLayout.detect())
-        try cgroup.create(resources)
-    }
+    func create(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) { try cgroup.create(resources) }
 
     /// Tells of every time the kernel kills something in it for want of memory.
     func watchMemory(_ loop: EventLoop, _ onKill: @escaping () -> Void) {

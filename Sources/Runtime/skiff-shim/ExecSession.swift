@@ -22,19 +22,26 @@ final class ExecSession {
     /// Starts the process; on a failure nothing of it is left.
     static func start(
         _ order: ExecOrder, in container: borrowing PidFD, pid initPid: Int32, named name: String, of spec: RuntimeSpec,
-        filter: [UInt8]?, cgroup: ContainerCgroup,
+        filter: [UInt8]?, cgroup: ContainerCgroup, foreign: ForeignRuntime?,
         _ descriptors: inout ReceivedDescriptors, loop: EventLoop
     ) throws -> ExecSession {
         guard let process = spec.process?.entered(by: order) else {
             throw FailureReport.request("the specification has no process")
         }
         let stdio = try ProcessEnds(terminal: order.terminal, size: process.windowSize, input: order.input)
-        var launch = ExecLaunch(id: name, initPid: initPid, process: process, stdio: stdio.forProcess)
-        launch.filter = order.isFiltered ? filter : nil
-        var running = try launch.start(target: container, in: cgroup.cgroup)
-        let pid = running.pid
+        let pid: Int32
+        let master: Int32?
+        if let foreign {
+            (pid, master) = try foreign.exec(process, stdio.forProcess)
+        } else {
+            var launch = ExecLaunch(id: name, initPid: initPid, process: process, stdio: stdio.forProcess)
+            launch.filter = order.isFiltered ? filter : nil
+            var running = try launch.start(target: container, in: cgroup.cgroup)
+            pid = running.pid
+            master = running.takeMaster()
+        }
         let streams = try ProcessStreams(
-            stdio.forShim(master: running.takeMaster()), input: order.input, log: nil, loop: loop)
+            stdio.forShim(master: master), input: order.input, log: nil, loop: loop)
         for stream in order.streams {
             guard let socket = descriptors.take() else { break }
             try streams.attach(stream, socket)

@@ -14,6 +14,8 @@ final class SupervisedContainer {
     private let streams: ProcessStreams
     private let log: LogFile?
     private let cgroup: ContainerCgroup
+    /// Whoever made the container, when it was not our own library.
+    private let foreign: ForeignRuntime?
     let pid: Int32
     private let pidfd: PidFD
     let startedAt: Int64
@@ -59,20 +61,33 @@ final class SupervisedContainer {
         let log = try order.log.map { try LogFile($0) }
         let stdio = try ProcessEnds(terminal: process.terminal, size: process.windowSize, input: order.input)
 
-        var launch = ContainerLaunch(id: order.id, spec: spec, rootfs: .overlay(order.rootfs), stdio: stdio.forProcess)
-        launch.networkNamespace = network?.raw
-        launch.filter = filter
-        launch.reapingInit = order.usesInit
-
-        let cgroup = try ContainerCgroup(order.cgroup, spec.linux.resources)
+        let cgroup = try ContainerCgroup(order.cgroup)
+        var foreign: ForeignRuntime?
         do {
-            var running = try launch.start(in: cgroup.cgroup)
+            let pid: Int32
+            let master: Int32?
+            if let program = order.runtime {
+                // Its cgroup is the runtime's to make, at the path the document names.
+                let runtime = try ForeignRuntime(program, order)
+                foreign = runtime
+                (pid, master) = try runtime.launch(
+                    spec, seccomp: order.spec["linux"]?["seccomp"], network: network?.raw, stdio.forProcess)
+            } else {
+                try cgroup.create(spec.linux.resources)
+                var launch = ContainerLaunch(
+                    id: order.id, spec: spec, rootfs: .overlay(order.rootfs), stdio: stdio.forProcess)
+                launch.networkNamespace = network?.raw
+                launch.filter = filter
+                launch.reapingInit = order.usesInit
+                var running = try launch.start(in: cgroup.cgroup)
+                pid = running.pid
+                master = running.takeMaster()
+            }
             let startedAt = Clock.wallNanoseconds()
-            let pid = running.pid
             let streams = try ProcessStreams(
-                stdio.forShim(master: running.takeMaster()), input: order.input, log: log, loop: loop)
+                stdio.forShim(master: master), input: order.input, log: log, loop: loop)
             let container = try SupervisedContainer(
-                order, spec, filter, streams, log, cgroup, pid: pid, startedAt: startedAt, loop: loop)
+                order, spec, filter, streams, log, cgroup, foreign, pid: pid, startedAt: startedAt, loop: loop)
             for stream in order.streams {
                 guard let socket = descriptors.take() else { break }
                 try streams.attach(stream, socket)
@@ -81,6 +96,7 @@ final class SupervisedContainer {
         } catch {
             cgroup.killAll()
             while (try? reapAnyChild()) != nil {}
+            foreign?.clear()
             _ = cgroup.removeNow()
             throw error
         }
@@ -88,7 +104,7 @@ final class SupervisedContainer {
 
     private init(
         _ order: LaunchOrder, _ spec: RuntimeSpec, _ filter: [UInt8]?, _ streams: ProcessStreams, _ log: LogFile?,
-        _ cgroup: ContainerCgroup, pid: Int32, startedAt: Int64, loop: EventLoop
+        _ cgroup: ContainerCgroup, _ foreign: ForeignRuntime?, pid: Int32, startedAt: Int64, loop: EventLoop
     ) throws {
         self.order = order
         self.spec = spec
@@ -96,6 +112,7 @@ final class SupervisedContainer {
         self.streams = streams
         self.log = log
         self.cgroup = cgroup
+        self.foreign = foreign
         self.pid = pid
         pidfd = try PidFD(pid)
         self.startedAt = startedAt
@@ -127,8 +144,9 @@ final class SupervisedContainer {
         guard !isPaused else { throw FailureReport.request("the container is paused") }
         guard execs[order.id] == nil else { throw FailureReport.request("exec \(order.id) exists") }
         let session = try ExecSession.start(
-            order, in: pidfd, pid: pid, named: self.order.id, of: spec, filter: filter, cgroup: cgroup, &descriptors,
-            loop: loop)
+            order, in: pidfd, pid: pid, named: self.order.id, of: spec, filter: filter, cgroup: cgroup,
+            foreign: foreign,
+            &descriptors, loop: loop)
         execs[order.id] = session
         session.onIdle = { [unowned self, unowned session] in
             if session.isForgotten { execs[session.id] = nil }
@@ -212,6 +230,7 @@ final class SupervisedContainer {
         onEvent?(.exited(report))
         streams.finish()
         cgroup.stopWatching()
+        foreign?.clear()
         removeCgroup()
     }
 

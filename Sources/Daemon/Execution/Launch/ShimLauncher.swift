@@ -1,5 +1,6 @@
 internal import CLinux
 public import Failures
+internal import JSON
 internal import Linux
 public import Logging
 public import NIOPosix
@@ -94,8 +95,14 @@ public final class ShimLauncher: Sendable {
             request.sandbox.privileged
             ? nil
             : try profiles.filter(request.sandbox.seccomp, capabilities: spec.process?.capabilities?.bounding ?? [])
+        var document = spec.json
+        if request.runtime != nil, !request.sandbox.privileged {
+            // Another runtime compiles the filter itself, out of its document.
+            document["linux"]?["seccomp"] = try profiles.document(
+                request.sandbox.seccomp, capabilities: spec.process?.capabilities?.bounding ?? [])
+        }
         let order = LaunchOrder(
-            id: request.id, directory: directory, spec: spec.json, rootfs: request.rootfs,
+            id: request.id, directory: directory, spec: document, rootfs: request.rootfs,
             joinsNetwork: request.networkNamespace != nil, isFiltered: filter != nil, cgroup: request.sandbox.cgroup,
             log: request.log.map(LogOrder.init), streams: request.attachments.map(\.order),
             input: InputOrder(request.input), usesInit: request.usesInit, runtime: request.runtime)

@@ -62,6 +62,16 @@ final class SeccompProfiles: Sendable {
         }
     }
 
+    /// The filter as the runtime specification writes it, for a runtime that compiles it itself; nil when there is none.
+    func document(_ choice: SeccompChoice, capabilities: [String]) throws(Failure) -> JSON? {
+        switch choice {
+        case .unconfined: nil
+        case .standard: SeccompProfile.standard.document(capabilities: Set(capabilities), on: machine)
+        case .custom(let document):
+            try SeccompProfile(document: document).document(capabilities: Set(capabilities), on: machine)
+        }
+    }
+
     private func key(_ name: String, _ capabilities: [String]) -> String {
         let text = [
             Self.edition, name, capabilities.sorted().joined(separator: ","), machine.name,
