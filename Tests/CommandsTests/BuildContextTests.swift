@@ -157,7 +157,8 @@ struct ProgressTests {
             output: { bytes in
                 let copy = Array(bytes)
                 output.withLock { $0 += copy }
-            }, error: { _ in })
+                return true
+            }, error: { _ in true })
         var display = ProgressDisplay(console: console)
         for message in messages { try display.show(message) }
         display.finish()

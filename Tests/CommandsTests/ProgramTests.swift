@@ -27,10 +27,12 @@ struct ProgramTests {
             output: { bytes in
                 let copy = Array(bytes)
                 output.withLock { $0 += copy }
+                return true
             },
             error: { bytes in
                 let copy = Array(bytes)
                 error.withLock { $0 += copy }
+                return true
             })
         let code = Dispatcher(console: console, environment: Environment(["SKIFF_HOST": host, "HOME": home])).run(words)
         return Outcome(
@@ -189,10 +191,11 @@ struct ProgramTests {
     func failures(words: [String], code: Int32, text: String) {
         let error = Mutex<[UInt8]>([])
         let console = Console(
-            input: -1, outputIsTerminal: false, errorIsTerminal: false, output: { _ in },
+            input: -1, outputIsTerminal: false, errorIsTerminal: false, output: { _ in true },
             error: { bytes in
                 let copy = Array(bytes)
                 error.withLock { $0 += copy }
+                return true
             })
         let environment = Environment(["SKIFF_HOST": "unix:///nonexistent.sock", "HOME": "/nonexistent"])
         #expect(Dispatcher(console: console, environment: environment).run(words) == ExitCode(code))

@@ -79,6 +79,8 @@ struct ExitCode: Sendable, Hashable {
     static let notExecutable = ExitCode(126)
     /// The container's command is not there.
     static let notFound = ExitCode(127)
+    /// Nobody reads the output any more: 128 and the number of SIGPIPE.
+    static let brokenPipe = ExitCode(141)
 }
 
 /// Ends a verb with a code of its own; what there was to say has been said.

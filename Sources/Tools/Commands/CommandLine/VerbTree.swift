@@ -39,7 +39,8 @@ enum VerbTree {
         ImageHistory.verb, ListImages.verb.renamed("images"), ImportImage.verb, ShowInfo.verb, InspectObjects.verb,
         KillContainers.verb, ImageArchives.load, Login.verb, Logout.verb, ShowLogs.verb, PauseContainers.pause,
         ShowPorts.verb, ListContainers.verb.renamed("ps"), PullImage.verb, PushImage.verb, RenameContainer.verb,
-        StopContainers.restart, RemoveContainers.verb.renamed("rm"), RemoveImages.verb.renamed("rmi"), RunContainer.verb,
+        StopContainers.restart, RemoveContainers.verb.renamed("rm"), RemoveImages.verb.renamed("rmi"),
+        RunContainer.verb,
         ImageArchives.save, StartContainer.verb, StopContainers.stop, TagImage.verb, ShowProcesses.verb,
         PauseContainers.unpause, ShowVersion.verb, WaitForContainers.verb,
     ]

@@ -6,8 +6,8 @@ internal import Linux
 ///
 /// Results are gathered and written in large parts; ``flush()`` sends them when somebody waits for them.
 final class Console {
-    /// Takes bytes of standard output or standard error.
-    typealias Writer = (UnsafeRawBufferPointer) -> Void
+    /// Takes bytes of standard output or standard error; false when nobody reads them any more.
+    typealias Writer = (UnsafeRawBufferPointer) -> Bool
 
     let input: Int32
     let outputIsTerminal: Bool
@@ -15,6 +15,8 @@ final class Console {
     private let writeOutput: Writer
     private let writeError: Writer
     private var pending: [UInt8] = []
+    /// Nobody reads standard output any more: whoever goes on writing would do so for ever.
+    private(set) var isAbandoned = false
 
     init(
         input: Int32 = STDIN_FILENO, outputIsTerminal: Bool, errorIsTerminal: Bool, output: @escaping Writer,
@@ -27,11 +29,12 @@ final class Console {
         writeError = error
     }
 
-    /// The process's own streams. When nobody reads them any more there is nobody to tell.
+    /// The process's own streams.
     static func standard() -> Console {
         Console(
             outputIsTerminal: isTerminal(STDOUT_FILENO), errorIsTerminal: isTerminal(STDERR_FILENO),
-            output: { try? writeAll(STDOUT_FILENO, $0) }, error: { try? writeAll(STDERR_FILENO, $0) })
+            output: { (try? writeAll(STDOUT_FILENO, $0)) != nil },
+            error: { (try? writeAll(STDERR_FILENO, $0)) != nil })
     }
 
     var inputIsTerminal: Bool { isTerminal(input) }
@@ -52,32 +55,40 @@ final class Console {
     }
 
     /// Bytes as they come from a container, passed on at once.
-    func pass(_ bytes: UnsafeRawBufferPointer) {
+    ///
+    /// - Throws: an ``Exit`` once nobody reads them any more.
+    func pass(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         flush()
-        writeOutput(bytes)
+        if !writeOutput(bytes) { isAbandoned = true }
+        try checkReader()
     }
 
     func passError(_ bytes: UnsafeRawBufferPointer) {
         flush()
-        writeError(bytes)
+        _ = writeError(bytes)
     }
 
     func flush() {
         guard !pending.isEmpty else { return }
-        pending.withUnsafeBytes(writeOutput)
+        if !pending.withUnsafeBytes(writeOutput) { isAbandoned = true }
         pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Ends a verb that writes for as long as it runs, when nobody reads what it writes: as SIGPIPE would have.
+    func checkReader() throws(Failure) {
+        if isAbandoned { throw Exit.failure(.brokenPipe) }
     }
 
     /// A line to standard error.
     func error(_ text: String) {
         flush()
-        Array("\(text)\n".utf8).withUnsafeBytes(writeError)
+        _ = Array("\(text)\n".utf8).withUnsafeBytes(writeError)
     }
 
     /// Text to standard error without a line end: questions, progress.
     func errorText(_ text: String) {
         flush()
-        Array(text.utf8).withUnsafeBytes(writeError)
+        _ = Array(text.utf8).withUnsafeBytes(writeError)
     }
 
     /// A line typed by a person, without its end; nil at the end of input.

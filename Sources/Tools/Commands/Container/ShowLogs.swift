@@ -34,7 +34,7 @@ enum ShowLogs {
         var frames = StdcopyReader()
         try answer.forEachPart { part throws(Failure) in
             if tty {
-                invocation.console.pass(part)
+                try invocation.console.pass(part)
             } else {
                 try OutputFrames.pass(part, &frames, to: invocation.console)
             }

@@ -34,7 +34,7 @@ enum ImageArchives {
         let query = invocation.arguments.map { ("names", $0) }
         let answer = try invocation.engine().call(Request(.get, "/images/get", query: query))
         guard let path = invocation[output] else {
-            try answer.forEachPart { part throws(Failure) in invocation.console.pass(part) }
+            try answer.forEachPart { part throws(Failure) in try invocation.console.pass(part) }
             return .success
         }
         try DownloadedFile.write(answer, to: path)

@@ -53,7 +53,7 @@ struct StreamSession {
             }
             if count == 0 { return }
             let part = UnsafeRawBufferPointer(rebasing: block[..<count])
-            if tty { console.pass(part) } else { try OutputFrames.pass(part, &frames, to: console) }
+            if tty { try console.pass(part) } else { try OutputFrames.pass(part, &frames, to: console) }
         }
     }
 
@@ -105,9 +105,11 @@ enum OutputFrames {
             try frames.read(part) { stream, bytes in
                 switch stream {
                 case .stderr, .systemError: console.passError(bytes)
-                case .stdin, .stdout: console.pass(bytes)
+                case .stdin, .stdout: try console.pass(bytes)
                 }
             }
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure(.internal, "the engine sent output that is not framed: \(error)", cause: error)
         }

@@ -27,6 +27,7 @@ enum ShowEvents {
                 invocation.console.print(format == "json" ? event.text : line(event))
             }
             invocation.console.flush()
+            try invocation.console.checkReader()
         }
         return .success
     }
