@@ -20,20 +20,22 @@ struct CgroupV1: CgroupDriver {
                 current += "/" + component
                 do {
                     try makeDirectory(current)
-                    // A new cpuset is empty, and nothing can run in it.
-                    if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
                 } catch {
                     guard error.errno == EEXIST else { throw error }
                     if index == components.count - 1, try !readProcesses(current + "/cgroup.procs").isEmpty {
                         throw SystemError("mkdir", errno: EBUSY, subject: "\(current), which has processes in it")
                     }
                 }
+                // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
+                // container's start has made it a moment ago and not come further yet.
+                if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
             }
         }
     }
 
     private func inheritCPUs(_ group: String, from parent: String) throws(SystemError) {
         for file in ["cpuset.cpus", "cpuset.mems"] {
+            guard try readText("\(group)/\(file)").allSatisfy(\.isWhitespace) else { continue }
             let value = try readText("\(parent)/\(file)")
             if !value.allSatisfy(\.isWhitespace) { try writeControl("\(group)/\(file)", value) }
         }
