@@ -82,7 +82,7 @@ let package = Package(
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
             name: "skiff-shim", dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "ShimProtocol"],
-            path: "Sources/Runtime/skiff-shim", swiftSettings: strict, linkerSettings: fullyStatic),
+            path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: strict, linkerSettings: fullyStatic),
 
         // MARK: Daemon: many containers
 
@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "Execution",
             dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", crypto, logging, nioCore, nioPosix],
-            path: "Sources/Daemon/Execution", swiftSettings: strict),
+            path: "Sources/Daemon/Execution", exclude: ["README.md"], swiftSettings: strict),
         // What Docker calls a container, an exec, a volume, an event.
         .target(
             name: "Engine",

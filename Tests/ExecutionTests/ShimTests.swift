@@ -184,7 +184,9 @@ struct ShimTests {
 
     @Test func whatCannotBeStartedIsNamedAndLeavesNothing() async throws {
         try await ShimFixture.with { fixture in
-            for (program, code) in [("nosuch", 127), ("/etc/passwd", 126), ("/nowhere/at/all", 127)]
+            for (program, code) in [
+                ("nosuch", 127), ("/etc/passwd", 126), ("/nowhere/at/all", 127), ("/etc", 126), ("/bin/sh/x", 127),
+            ]
                 as [(String, Int32)]
             {
                 let request = try fixture.request("") { $0.sandbox.arguments = [program] }
@@ -294,7 +296,12 @@ struct ShimTests {
             #expect(try Self.descriptors(of: task.pid).keys.sorted() == [0, 1, 2])
             let before = try Self.descriptors(of: shim)
             for number in 0..<20 {
-                let exec = try await task.exec(ExecRequest(id: "e\(number)", arguments: ["true"]))
+                let (heard, words) = try StreamAttachment.pair(StreamChoice(input: number % 2 == 0))
+                let exec = try await task.exec(
+                    ExecRequest(
+                        id: "e\(number)", arguments: ["echo", "x"], terminal: number % 3 == 0, input: .once,
+                        attachments: [heard]))
+                #expect(try await !Peer(words).readToEnd().isEmpty)
                 _ = await exec.exit
                 await exec.forget()
             }
