@@ -223,7 +223,7 @@ import Testing
 
     @Test func namesTheTargetThatIsMissing() {
         #expect { try plan("FROM b AS build", target: "biuld") } throws: {
-            "\($0)".contains("could not be found (did you mean build?)")
+            "\($0)" == "target stage \"biuld\" could not be found (did you mean build?)"
         }
     }
 }

@@ -15,6 +15,7 @@ struct SourceRange: Hashable, Sendable {
 ///
 /// The words are those of Docker's parser, because tools search them for the line.
 struct DockerfileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// From 1; 0 for what is wrong with no line in particular.
     let line: Int
     let message: String
 
@@ -23,7 +24,13 @@ struct DockerfileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    var description: String { "dockerfile parse error on line \(line): \(message)" }
+    /// Something that is wrong with the whole.
+    init(_ message: String) {
+        line = 0
+        self.message = message
+    }
+
+    var description: String { line == 0 ? message : "dockerfile parse error on line \(line): \(message)" }
 }
 
 /// What is wrong with an instruction, before anyone knows where it stands.

@@ -41,7 +41,7 @@ struct StageSelection: Hashable, Sendable {
             guard let index = file.stage(target) else {
                 let names = file.stages.compactMap(\.name)
                 let hint = Spelling.hint(for: target.lowercased(), among: names)
-                throw DockerfileError(SourceRange(line: 1), "target stage \"\(target)\" could not be found\(hint)")
+                throw DockerfileError("target stage \"\(target)\" could not be found\(hint)")
             }
             self.target = index
         } else {
