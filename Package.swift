@@ -155,11 +155,11 @@ let package = Package(
         // HTTP/1.1 to an engine over a local or TCP socket: documents, streams both ways, hijacked connections. Blocking, no event loop.
         .target(
             name: "EngineClient", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux"], path: "Sources/Tools/EngineClient",
-            swiftSettings: strict),
+            exclude: ["README.md"], swiftSettings: strict),
         // Everything a person types: verbs, options, tables, templates, progress.
         .target(
             name: "Commands", dependencies: ["Archive", "CLinux", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux", "OCI"],
-            path: "Sources/Tools/Commands", swiftSettings: strict),
+            path: "Sources/Tools/Commands", exclude: ["README.md"], swiftSettings: strict),
         // The command line itself: one call into Commands.
         .executableTarget(
             name: "skiff", dependencies: ["Commands"], path: "Sources/Tools/skiff", swiftSettings: strict,

@@ -19,7 +19,9 @@ public enum JSON: Sendable {
 // MARK: Looking inside
 
 extension JSON {
-    /// The member of an object; nil when this is no object or has no such member. Setting turns null into an object.
+    /// The member of an object; nil when this is no object or has no such member.
+    ///
+    /// Setting turns null into an object.
     public subscript(key: String) -> JSON? {
         get {
             guard case .object(let object) = self else { return nil }

@@ -85,7 +85,9 @@ extension ImageConfig {
         }
     }
 
-    /// How a container tells whether it is well. Durations are in nanoseconds; zero means Docker's default.
+    /// How a container tells whether it is well.
+    ///
+    /// Durations are in nanoseconds; zero means Docker's default.
     public struct Healthcheck: Sendable, Hashable, Codable {
         /// `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", command]`; empty inherits.
         public var test: [String]

@@ -157,6 +157,8 @@ public struct Reference: Sendable, Hashable {
         text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy(isPathComponent)
     }
 
+    /// Whether the text is a part of a path.
+    ///
     /// `[a-z0-9]+ ( ( [.] | [_] | [_][_] | [-]+ ) [a-z0-9]+ )*`
     private static func isPathComponent(_ component: Substring.UTF8View.SubSequence) -> Bool {
         var separator: [UInt8] = []
@@ -182,6 +184,8 @@ public struct Reference: Sendable, Hashable {
         }
     }
 
+    /// Whether the text is a tag.
+    ///
     /// `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`
     public static func isTag(_ text: String) -> Bool {
         guard let first = text.utf8.first, text.utf8.count <= maximumTagLength else { return false }

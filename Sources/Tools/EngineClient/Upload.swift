@@ -9,7 +9,9 @@ final class Upload: Sendable {
 
     private let reason = Mutex<Failure?>(nil)
 
-    /// Why the body could not be read to its end; the connection is cut then. An engine that stops listening is no
+    /// Why the body could not be read to its end; the connection is cut then.
+    ///
+    /// An engine that stops listening is no
     /// such reason: its answer says what is wrong.
     var failure: Failure? { reason.withLock { $0 } }
 

@@ -19,14 +19,18 @@ struct ContainerTerminal {
         return size
     }
 
-    /// Tells the engine the size. A process that is just starting or ending cannot take it, which is no error.
+    /// Tells the engine the size.
+    ///
+    /// A process that is just starting or ending cannot take it, which is no error.
     func resize() {
         guard tty, let size = Self.size else { return }
         let query = [("h", String(size.rows)), ("w", String(size.columns))]
         _ = try? client.json(Request(.post, "\(path)/resize", query: query))
     }
 
-    /// Serves one signal. A process that ended meanwhile cannot take it, which is no error.
+    /// Serves one signal.
+    ///
+    /// A process that ended meanwhile cannot take it, which is no error.
     func handle(_ signal: Int32) {
         if signal == SIGWINCH { return resize() }
         guard proxiesSignals else { return }
