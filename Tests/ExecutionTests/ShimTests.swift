@@ -427,6 +427,33 @@ struct ShimTests {
         }
     }
 
+    @Test func aQuietShimIsSmallAndWakesUpWhole() async throws {
+        try await ShimFixture.with { fixture in
+            let task = try await fixture.launcher.launch(try fixture.request("sleep 1000"))
+            let shim = try Self.shim(of: task)
+            // It makes itself small after a second without events; however slow the machine, it gets there.
+            var size = Int.max
+            for _ in 0..<600 where size > 1024 {
+                try await Task.sleep(for: .milliseconds(50))
+                let line = try readText("/proc/\(shim)/smaps_rollup").split(separator: "\n").first {
+                    $0.hasPrefix("Pss:")
+                }
+                size = try #require(line.flatMap { Int($0.filter(\.isNumber)) })
+            }
+            #expect(size <= 1024)
+            for number in 0..<3 {
+                let (heard, words) = try StreamAttachment.pair(StreamChoice(framed: false))
+                let exec = try await task.exec(
+                    ExecRequest(id: "e\(number)", arguments: ["echo", "awake"], attachments: [heard]))
+                #expect(try await Peer(words).readToEnd() == Array("awake\n".utf8))
+                #expect(await exec.exit.code == 0)
+            }
+            try await task.signal(15)
+            try await task.signal(9)
+            #expect(await task.exit.signal == 9)
+        }
+    }
+
     // MARK: Looking from outside
 
     static func shim(of task: ContainerTask) throws -> Int32 {
