@@ -248,6 +248,49 @@ struct LogFolder: ~Copyable {
         #expect(text(false, true) == "a=%C3%BC%2F1,b=x+y hi\n")
     }
 
+    /// What the quick reading of a line and the JSON parser must agree on.
+    @Test(arguments: [
+        "plain\n", "", "tab\tquote\"back\\slash\r\n", "ünï\u{1F600}\n", "\u{1}\u{2028}<>&\n", "{\"log\":\"x\"}\n",
+    ])
+    func anyTextIsReadBack(text: String) throws {
+        for stream in ["stdout", "stderr"] {
+            let line = LogFolder.line(text, second: 7, stream: stream).dropLast()
+            let record = try #require(LogRecord(line: line[...]))
+            #expect(String(decoding: record.bytes, as: UTF8.self) == text)
+            #expect(record.time == Timestamp(nanoseconds: 7_000_000_000))
+            #expect(record.stream == (stream == "stdout" ? .stdout : .stderr))
+        }
+    }
+
+    @Test(arguments: [
+        #"{"log":"\u003ca\u003e\n","stream":"stdout","time":"2023-11-14T22:13:20.5Z"}"#,
+        #"{"time":"2023-11-14T22:13:20.5Z","stream":"stdout","log":"<a>\n"}"#,
+        #"{"log":"<a>\n","stream":"stdout","attrs":{"k":"v"},"time":"2023-11-14T22:13:20.5Z"}"#,
+    ])
+    func everyFormOfALineIsRead(line: String) throws {
+        let record = try #require(LogRecord(line: Array(line.utf8)[...]))
+        #expect(String(decoding: record.bytes, as: UTF8.self) == "<a>\n")
+        #expect(record.time.nanoseconds == 1_700_000_000_500_000_000)
+    }
+
+    @Test(arguments: [
+        "", "{", #"{"log":"#, #"{"log":"x"#, #"{"log":"x\"#, #"{"log":"x\u12"#,
+        #"{"log":"x","stream":"stdout","time":"later"}"#,
+        #"{"log":"x","stream":"stdout","time":"2023-11-14T22:13:20Z""#,
+        #"{"log":1,"stream":"stdout","time":"2023-11-14T22:13:20Z"}"#,
+        #"{"log":"\ud800","stream":"stdout","time":"2023-11-14T22:13:20Zx"}"#,
+    ])
+    func brokenLinesAreNone(line: String) {
+        #expect(LogRecord(line: Array(line.utf8)[...]) == nil)
+    }
+
+    @Test func piecesThatStopBeforeACharacterAreJoinedToo() throws {
+        let folder = try LogFolder()
+        let piece = String(repeating: "x", count: LogFile.pieceBytes - 1)
+        try folder.write([LogFolder.line(piece, second: 1), LogFolder.line("ü end\n", second: 2)])
+        #expect(try folder.read() == [piece + "ü end\n"])
+    }
+
     @Test func attributesAreRead() throws {
         let line = LogFolder.line("x\n", second: 1, attributes: ["k": "v"])
         #expect(LogRecord(line: line.dropLast()[...])?.attributes == ["k": "v"])

@@ -1,5 +1,4 @@
 internal import CLinux
-internal import JSON
 internal import Linux
 
 /// Reads a container's `json-file` log over its rotated files, one batch at a time.
@@ -271,14 +270,14 @@ struct LogFile: ~Copyable {
     }
 
     /// Puts the pieces of a long line together.
-    private mutating func join(_ record: LogRecord, into records: inout [LogRecord]) {
-        var record = record
-        if let begun = partial.removeValue(forKey: record.stream) {
+    private mutating func join(_ piece: LogRecord, into records: inout [LogRecord]) {
+        var record = piece
+        if let begun = partial.removeValue(forKey: piece.stream) {
             record = LogRecord(
-                stream: record.stream, time: begun.time, bytes: begun.bytes + record.bytes, attributes: begun.attributes
-            )
+                stream: piece.stream, time: begun.time, bytes: begun.bytes + piece.bytes, attributes: begun.attributes)
         }
-        let isWhole = record.bytes.last == UInt8(ascii: "\n") || record.bytes.count % Self.pieceBytes != 0
+        // A piece is full but for a character that did not fit any more.
+        let isWhole = piece.bytes.last == UInt8(ascii: "\n") || piece.bytes.count < Self.pieceBytes - 3
         if isWhole || record.bytes.count >= Self.maximumLine {
             accept(record, into: &records)
         } else {
@@ -294,19 +293,5 @@ struct LogFile: ~Copyable {
         if let since = request.since, record.time < since { return }
         guard record.stream == .stdout ? request.stdout : request.stderr else { return }
         records.append(record)
-    }
-}
-
-extension LogRecord {
-    /// Reads one line of a `json-file` log: `{"log":"…\n","stream":"stdout","attrs":{…},"time":"…"}`; nil when it is none.
-    init?(line: ArraySlice<UInt8>) {
-        guard let json = try? JSON.parse(Array(line)), let text = json["log"]?.stringValue,
-            let time = json["time"]?.stringValue.flatMap({ Timestamp(rfc3339: $0) })
-        else { return nil }
-        var attributes: [String: String] = [:]
-        for (key, value) in json["attrs"]?.objectValue ?? JSONObject() { attributes[key] = value.stringValue }
-        self.init(
-            stream: json["stream"]?.stringValue == "stderr" ? .stderr : .stdout, time: time, bytes: Array(text.utf8),
-            attributes: attributes)
     }
 }
