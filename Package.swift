@@ -213,6 +213,13 @@ let package = Package(
                 "HTTPServer", logging, nioCore, nioPosix, nioHTTP1, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        .testTarget(name: "DockerAPITests", dependencies: ["DockerAPI", "JSON"], swiftSettings: strict),
+        .testTarget(
+            name: "APIServerTests",
+            dependencies: [
+                "APIServer", "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "OCI", nioCore, nioHTTP1,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -32,7 +32,11 @@ struct Exchange: Sendable {
             let value = try JSON.parse(Array(bytes.readableBytesView))
             return value.isNull ? .object(JSONObject()) : value
         } catch {
-            throw Failure(.invalid, "invalid JSON: \(error)", cause: error)
+            // Docker's words for it, which its own tests look for.
+            if error.reason == .trailingData {
+                throw Failure(.invalid, "unexpected content after JSON", cause: error)
+            }
+            throw Failure(.invalid, "\(error)", cause: error)
         }
     }
 
