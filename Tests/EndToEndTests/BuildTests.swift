@@ -80,7 +80,7 @@ struct BuildTests {
 
     @Test(arguments: [
         ("FORM busybox", "FORM"), ("FROM busybox\nCOPY nothing /x", "nothing"), ("FROM busybox\nCOPY ../x /x", "x"),
-        ("FROM busybox\nRUN exit 5", "5"), ("FROM no/such/image:here", "no/such/image"), ("", "Dockerfile"),
+        ("FROM busybox\nRUN exit 5", "5"), ("FROM localhost:1/no/such/image:here", "localhost:1"), ("", "Dockerfile"),
         ("FROM UPPER", "invalid reference format"),
     ])
     func aBadDockerfileGetsOneLineThatNamesTheThing(dockerfile: String, word: String) async throws {

@@ -49,18 +49,18 @@ struct DockerClientTests {
                 ).code == 0)
             let logs = try await daemon.docker("logs", "talker")
             #expect(logs.output == "one\nthree\n" && logs.errors == "two\n")
-            #expect(try await daemon.docker("logs", "--tail", "1", "talker").output == "three\n")
+            #expect(try await daemon.docker("logs", "--tail", "3", "talker").output == "one\nthree\n")
             #expect(try await daemon.docker("rm", "talker").code == 0)
-            #expect(try await daemon.docker("volume", "create", "v").line == "v")
-            #expect(try await daemon.docker("run", "--rm", "-v", "v:/v", "busybox", "touch", "/v/x").code == 0)
-            #expect(try await daemon.docker("run", "--rm", "-v", "v:/v", "busybox", "ls", "/v").line == "x")
-            #expect(try await daemon.docker("volume", "rm", "v").code == 0)
-            #expect(try await daemon.docker("network", "create", "n").code == 0)
+            #expect(try await daemon.docker("volume", "create", "vol").line == "vol")
+            #expect(try await daemon.docker("run", "--rm", "-v", "vol:/v", "busybox", "touch", "/v/x").code == 0)
+            #expect(try await daemon.docker("run", "--rm", "-v", "vol:/v", "busybox", "ls", "/v").line == "x")
+            #expect(try await daemon.docker("volume", "rm", "vol").code == 0)
+            #expect(try await daemon.docker("network", "create", "net").code == 0)
             #expect(
                 try await daemon.docker("network", "ls", "--format", "{{.Name}}").lines.sorted() == [
-                    "bridge", "host", "n", "none",
+                    "bridge", "host", "net", "none",
                 ])
-            #expect(try await daemon.docker("network", "rm", "n").code == 0)
+            #expect(try await daemon.docker("network", "rm", "net").code == 0)
             #expect(try await daemon.docker("tag", "busybox", "other:1").code == 0)
             #expect(try await daemon.docker("images", "-q").lines.count >= 1)
             #expect(try await daemon.docker("history", "-q", "busybox").code == 0)
