@@ -116,7 +116,7 @@ let package = Package(
             dependencies: [
                 "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging, nioCore, nioPosix,
             ],
-            path: "Sources/Daemon/Engine", swiftSettings: strict),
+            path: "Sources/Daemon/Engine", exclude: ["README.md"], swiftSettings: strict),
         // Dockerfiles to images: text, instructions, graph, solver.
         .target(
             name: "Builder",

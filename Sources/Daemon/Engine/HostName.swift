@@ -1,6 +1,8 @@
 internal import CLinux
 
-/// The machine's own name. C function: `gethostname`.
+/// The machine's own name.
+///
+/// C function: `gethostname`.
 func hostName() -> String {
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }

@@ -58,8 +58,10 @@ public struct Supervision: Sendable {
         await sweep(known)
     }
 
-    /// Lets the containers be: they run on under their shims, and what happens to them from here on is found at the next
-    /// `start`. Returns when no operation is half-way.
+    /// Lets the containers be: they run on under their shims, and what happens to them from here on is found at the
+    /// next `start`.
+    ///
+    /// Returns when no operation is half-way.
     public func close() async {
         containers.isClosing.store(true, ordering: .sequentiallyConsistent)
         for container in containers.index.all() {

@@ -13,7 +13,9 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     /// What inspect shows for something that has not happened.
     public static let never = Timestamp(nanoseconds: .min)
 
-    /// The present moment of the realtime clock. C function: `clock_gettime`.
+    /// The present moment of the realtime clock.
+    ///
+    /// C function: `clock_gettime`.
     public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -9,11 +9,15 @@ final class Container: Sendable {
     let image: Digest
     let config: ContainerConfig
     let host: HostSettings
-    /// Lifecycle operations, one at a time. Nothing in it waits for the process to end.
+    /// Lifecycle operations, one at a time.
+    ///
+    /// Nothing in it waits for the process to end.
     let queue = SerialQueue()
     private let mutable: Mutex<Mutable>
 
-    /// What changes. `record` holds the same constants as the container.
+    /// What changes.
+    ///
+    /// `record` holds the same constants as the container.
     struct Mutable {
         var record: ContainerRecord
         /// The running process; nil while there is none.

@@ -19,8 +19,10 @@ public struct CreateRequest: Sendable {
         (self.name, self.platform, self.config, self.host, self.endpoints) = (name, platform, config, host, endpoints)
     }
 
-    /// Reads the body of Docker's `POST /containers/create`: `Config` at the top level, `HostConfig` and
-    /// `NetworkingConfig` inside, keys in any case. Shaping by API version is the caller's, before.
+    /// Reads the body of Docker's `POST /containers/create`.
+    ///
+    /// `Config` at the top level, `HostConfig` and `NetworkingConfig` inside, keys in any case. Shaping by API
+    /// version is the caller's, before.
     ///
     /// - Throws: `invalid` for a field of the wrong type or out of range.
     public init(name: String?, platform: String?, body: JSON) throws(Failure) {

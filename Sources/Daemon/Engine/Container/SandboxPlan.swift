@@ -3,7 +3,9 @@ internal import Failures
 internal import JSON
 internal import Linux
 
-/// Turns a container's settings into what the execution layer starts. Pure: everything it needs is in `Surroundings`.
+/// Turns a container's settings into what the execution layer starts.
+///
+/// Pure: everything it needs is in `Surroundings`.
 struct SandboxPlan {
     /// What the plan cannot know from the container's own settings.
     struct Surroundings {

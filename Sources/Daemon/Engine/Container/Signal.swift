@@ -31,7 +31,9 @@ struct Signal: Sendable, Hashable {
         }
     }
 
-    /// `+3` or `-3` after the name of a real-time signal; nothing is the signal itself. glibc keeps 32 and 33 to itself.
+    /// Reads `+3` or `-3` after the name of a real-time signal; nothing is the signal itself.
+    ///
+    /// The C library keeps 32 and 33 to itself.
     private static func offset(_ text: Substring, from base: Int32) -> Int32? {
         if text.isEmpty { return base }
         guard text.utf8.count <= 3, text.first == "+" || text.first == "-", let offset = Int32(text) else { return nil }

@@ -40,8 +40,9 @@ public final class ExecService: Sendable {
         return exec.id
     }
 
-    /// Takes an exec for starting: from here on nobody else can. Nothing runs before `ExecStart.begin`, so that the edge
-    /// can send its header first.
+    /// Takes an exec for starting: from here on nobody else can.
+    ///
+    /// Nothing runs before `ExecStart.begin`, so that the edge can send its header first.
     ///
     /// - Parameters:
     ///   - detach: no streams: `ExecStart.takeSocket` gives nil.
@@ -191,15 +192,18 @@ public final class ExecStart: Sendable {
 
     public var tty: Bool { exec.request.tty }
 
-    /// The stream as in `AttachedStream.socket`; nil when detached or taken. Its end of file comes after the exit code
-    /// is stored.
+    /// The stream as in `AttachedStream.socket`; nil when detached or taken.
+    ///
+    /// Its end of file comes after the exit code is stored.
     public func takeSocket() -> OwnedDescriptor? {
         guard let raw = stream?.take(), raw >= 0 else { return nil }
         return OwnedDescriptor(owning: raw)
     }
 
-    /// Starts the process. When it cannot be started, an attached caller finds the reason in the stream and 126 or 127 in
-    /// inspect and nothing is thrown; a detached one gets the failure.
+    /// Starts the process.
+    ///
+    /// When it cannot be started, an attached caller finds the reason in the stream and 126 or 127 in inspect and
+    /// nothing is thrown; a detached one gets the failure.
     public func begin() async throws(Failure) {
         guard !isBegun.exchange(true, ordering: .relaxed) else { return }
         let attachment = attachment.withLock { $0.take() }

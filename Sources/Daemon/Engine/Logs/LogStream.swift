@@ -19,8 +19,9 @@ public final class LogStream: Sendable {
 
     deinit { onClose() }
 
-    /// The next records in order, never an empty batch; nil at the end. While following it waits for more; cancel the
-    /// task to stop waiting.
+    /// The next records in order, never an empty batch; nil at the end.
+    ///
+    /// While following it waits for more; cancel the task to stop waiting.
     public func next() async throws(Failure) -> [LogRecord]? { try await source() }
 }
 

@@ -2,7 +2,9 @@ internal import Failures
 internal import Linux
 internal import Networking
 
-/// What a container's settings mean for its network. Pure.
+/// What a container's settings mean for its network.
+///
+/// Pure.
 enum NetworkPlan {
     /// The other container whose network is shared (`container:<ref>`).
     static func sharedWith(_ mode: String) -> String? {
