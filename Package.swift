@@ -59,11 +59,13 @@ let package = Package(
         .target(name: "OCI", dependencies: ["Failures", "JSON"], path: "Sources/Formats/OCI", swiftSettings: strict),
         // Tar streams and their compression, and a layer's whiteouts.
         .target(
-            name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Failures", "Linux"], path: "Sources/Formats/Archive",
+            name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Failures", "Linux"],
+            path: "Sources/Formats/Archive",
             exclude: ["README.md"], swiftSettings: strict),
         // What daemon and shim say to each other.
         .target(
-            name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"], path: "Sources/Formats/ShimProtocol",
+            name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"],
+            path: "Sources/Formats/ShimProtocol",
             exclude: ["README.md"], swiftSettings: strict),
         // The Docker Engine API's wire types.
         .target(
@@ -82,20 +84,24 @@ let package = Package(
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
             name: "skiff-shim", dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "ShimProtocol"],
-            path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: strict, linkerSettings: fullyStatic),
+            path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: strict,
+            linkerSettings: fullyStatic),
 
         // MARK: Daemon: many containers
 
         // Blobs, snapshots and the one database.
         .target(
             name: "Storage",
-            dependencies: ["CLinux", "Failures", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "CLinux", "Failures", "Linux", "OCI", crypto, .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             path: "Sources/Daemon/Storage", exclude: ["README.md"], swiftSettings: strict),
         // Images, and how they come and go: registries and archives.
         .target(
             name: "Images",
             dependencies: [
-                "Archive", "CLinux", "Failures", "JSON", "Linux", "OCI", "Storage", crypto, logging, nioCore, nioPosix, nioHTTP1,
+                "Archive", "CLinux", "Failures", "JSON", "Linux", "OCI", "Storage", crypto, logging, nioCore, nioPosix,
+                nioHTTP1,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -108,20 +114,24 @@ let package = Package(
         // Shims started, spoken to and found again.
         .target(
             name: "Execution",
-            dependencies: ["CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", crypto, logging, nioCore, nioPosix],
+            dependencies: [
+                "CLinux", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", crypto, logging, nioCore, nioPosix,
+            ],
             path: "Sources/Daemon/Execution", exclude: ["README.md"], swiftSettings: strict),
         // What Docker calls a container, an exec, a volume, an event.
         .target(
             name: "Engine",
             dependencies: [
-                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging, nioCore, nioPosix,
+                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage",
+                logging, nioCore, nioPosix,
             ],
             path: "Sources/Daemon/Engine", exclude: ["README.md"], swiftSettings: strict),
         // Dockerfiles to images: text, instructions, graph, solver.
         .target(
             name: "Builder",
             dependencies: [
-                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", crypto, logging, nioCore,
+                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage",
+                crypto, logging, nioCore,
                 nioPosix,
             ],
             path: "Sources/Daemon/Builder", exclude: ["README.md"], swiftSettings: strict),
@@ -133,7 +143,8 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "Linux", "Networking", "OCI", logging, nioCore,
+                "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "Linux", "Networking",
+                "OCI", logging, nioCore,
                 nioPosix, nioHTTP1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -142,7 +153,8 @@ let package = Package(
         .executableTarget(
             name: "skiffd",
             dependencies: [
-                "APIServer", "Builder", "CLinux", "Engine", "Execution", "Failures", "HTTPServer", "Images", "JSON", "Linux", "Networking", "OCI",
+                "APIServer", "Builder", "CLinux", "Engine", "Execution", "Failures", "HTTPServer", "Images", "JSON",
+                "Linux", "Networking", "OCI",
                 "Storage", logging, nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -154,11 +166,13 @@ let package = Package(
 
         // HTTP/1.1 to an engine over a local or TCP socket: documents, streams both ways, hijacked connections. Blocking, no event loop.
         .target(
-            name: "EngineClient", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux"], path: "Sources/Tools/EngineClient",
+            name: "EngineClient", dependencies: ["CLinux", "DockerAPI", "Failures", "JSON", "Linux"],
+            path: "Sources/Tools/EngineClient",
             exclude: ["README.md"], swiftSettings: strict),
         // Everything a person types: verbs, options, tables, templates, progress.
         .target(
-            name: "Commands", dependencies: ["Archive", "CLinux", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux", "OCI"],
+            name: "Commands",
+            dependencies: ["Archive", "CLinux", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux", "OCI"],
             path: "Sources/Tools/Commands", exclude: ["README.md"], swiftSettings: strict),
         // The command line itself: one call into Commands.
         .executableTarget(
@@ -178,46 +192,66 @@ let package = Package(
         .testTarget(
             name: "ImagesTests",
             dependencies: [
-                "Archive", "CLinux", "Failures", "Images", "JSON", "Linux", "OCI", "Storage", logging, nioCore, nioPosix, nioHTTP1,
+                "Archive", "CLinux", "Failures", "Images", "JSON", "Linux", "OCI", "Storage", logging, nioCore,
+                nioPosix, nioHTTP1,
             ], swiftSettings: strict),
         .testTarget(
-            name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix], swiftSettings: strict),
-        .testTarget(name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),
-        .testTarget(name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict),
+            name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),
+        .testTarget(
+            name: "StorageTests", dependencies: ["CLinux", "Failures", "Linux", "OCI", "Storage"], swiftSettings: strict
+        ),
         .testTarget(
             name: "BuilderTests",
             dependencies: [
-                "Archive", "Builder", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage", logging,
+                "Archive", "Builder", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI",
+                "Storage", logging,
                 nioCore, nioPosix,
             ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
-        .testTarget(name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "OCI", "ShimProtocol"], swiftSettings: strict),
+        .testTarget(
+            name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "OCI", "ShimProtocol"], swiftSettings: strict),
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging, nioPosix,
+                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging,
+                nioPosix,
             ], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix], swiftSettings: strict),
+            dependencies: [
+                "Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix,
+            ], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
         // An engine as a test wants it, behind a local socket.
-        .target(name: "FakeEngine", dependencies: ["CLinux", "EngineClient", "Linux"], path: "Tests/FakeEngine", swiftSettings: strict),
-        .testTarget(name: "EngineClientTests", dependencies: ["CLinux", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["Archive", "CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
+        .target(
+            name: "FakeEngine", dependencies: ["CLinux", "EngineClient", "Linux"], path: "Tests/FakeEngine",
+            swiftSettings: strict),
+        .testTarget(
+            name: "EngineClientTests",
+            dependencies: ["CLinux", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandsTests",
+            dependencies: [
+                "Archive", "CLinux", "Commands", "DockerAPI", "EngineClient", "Failures", "FakeEngine", "JSON", "Linux",
+            ], swiftSettings: strict),
 
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
-                "HTTPServer", logging, nioCore, nioPosix, nioHTTP1, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                "HTTPServer", logging, nioCore, nioPosix, nioHTTP1,
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(name: "DockerAPITests", dependencies: ["DockerAPI", "JSON"], swiftSettings: strict),
         .testTarget(
             name: "APIServerTests",
             dependencies: [
-                "APIServer", "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "OCI", nioCore, nioHTTP1,
+                "APIServer", "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "OCI",
+                nioCore, nioHTTP1,
             ],
             swiftSettings: strict),
     ],

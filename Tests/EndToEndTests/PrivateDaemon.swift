@@ -50,7 +50,7 @@ struct PrivateDaemon: Sendable {
     // MARK: The daemon's own life
 
     func start(_ flags: [String] = []) async throws {
-        let log = try open(home + "/skiffd.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        let file = try open(home + "/skiffd.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         let spawn = Spawn(
             Program.builds + "/skiffd",
             arguments: [
@@ -59,19 +59,17 @@ struct PrivateDaemon: Sendable {
                 home + "/daemon.json",
             ] + flags,
             environment: ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"],
-            descriptors: [(log.raw, 1), (log.raw, 2)])
+            descriptors: [(file.raw, 1), (file.raw, 2)])
         if !exists(home + "/daemon.json") { try writeFile(home + "/daemon.json", Array("{}".utf8)) }
         let pid = try spawn.start()
         process.value.withLock { $0 = pid }
         try await eventually("skiffd to answer on \(socket)") {
             if try reapIfEnded(pid) {
-                throw NeverHappened(what: "skiffd to start; it said: \(log_(lines: 5))")
+                throw NeverHappened(what: "skiffd to start; it said: \(log(lines: 5))")
             }
             return try await skiff("version").code == 0
         }
     }
-
-    private func log_(lines: Int) -> String { log(lines: lines) }
 
     private func reapIfEnded(_ pid: pid_t) throws -> Bool {
         let descriptor = try PidFD(pid)

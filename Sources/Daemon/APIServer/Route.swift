@@ -58,7 +58,9 @@ struct RouteTable: Sendable {
 
     init(_ routes: [Route]) { self.routes = Dictionary(grouping: routes, by: \.method.rawValue) }
 
-    /// The route for a path and what stands in its hole. `HEAD` falls back to `GET`, whose body is then left out.
+    /// The route for a path and what stands in its hole.
+    ///
+    /// `HEAD` falls back to `GET`, whose body is then left out.
     func route(_ method: HTTPMethod, _ segments: [String]) -> (route: Route, name: String)? {
         for route in routes[method.rawValue] ?? [] {
             if let name = route.pattern.match(segments) { return (route, name) }

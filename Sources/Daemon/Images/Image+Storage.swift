@@ -4,7 +4,9 @@ internal import OCI
 internal import Storage
 
 extension Image {
-    /// The image of a row, its documents read from their blobs. Blocks.
+    /// The image of a row, its documents read from their blobs.
+    ///
+    /// Blocks.
     init(row: ImageRow, content: ContentStore) throws(Failure) {
         let record: ImageRecord
         do { record = try JSONCoder.decode(ImageRecord.self, from: row.document) } catch {
@@ -36,7 +38,9 @@ extension Image {
 }
 
 extension Image {
-    /// The steps that made it, newest first. A history that does not fit the layers loses only its sizes.
+    /// The steps that made it, newest first.
+    ///
+    /// A history that does not fit the layers loses only its sizes.
     var history: [HistoryEntry] {
         var layer = 0
         var entries: [HistoryEntry] = []

@@ -7,7 +7,9 @@ public import OCI
 public struct Image: Sendable, Hashable {
     /// The digest of the manifest, byte for byte as it came or as it was made.
     public var id: Digest { record.descriptor.digest }
-    /// The tagged names, sorted. Empty for a dangling image.
+    /// The tagged names, sorted.
+    ///
+    /// Empty for a dangling image.
     public internal(set) var names: [Reference]
     /// The digests under which registries know this image, `name@sha256:…`, sorted.
     public var repoDigests: [Reference] { record.repoDigests }
@@ -16,8 +18,9 @@ public struct Image: Sendable, Hashable {
     public var descriptor: Descriptor { record.descriptor }
     public let config: ImageConfig
     public var configDigest: Digest { manifest.config.digest }
-    /// One per layer, bottom first: the identity of the layer with everything below it. The last is the snapshot to
-    /// put a container on.
+    /// One per layer, bottom first: the identity of the layer with everything below it.
+    ///
+    /// The last is the snapshot to put a container on.
     public let chainIDs: [Digest]
     /// The bytes of all files in all layers.
     public var size: Int64 { record.layerSizes.reduce(0, &+) }

@@ -1,12 +1,16 @@
 internal import Failures
 internal import OCI
 
-/// All images in memory, by id, by name and by every digest they are known under. Pure.
+/// All images in memory, by id, by name and by every digest they are known under.
+///
+/// Pure.
 struct ImageIndex: Sendable {
     private(set) var images: [Digest: Image] = [:]
     private var byName: [Reference: Digest] = [:]
 
-    /// Adds an image, or takes over its new record. Names stay.
+    /// Adds an image, or takes over its new record.
+    ///
+    /// Names stay.
     mutating func insert(_ image: Image) {
         var image = image
         if let old = images[image.id] {

@@ -33,7 +33,9 @@ public final class ImagePuller: Sendable {
         var manifest: Manifest
     }
 
-    /// Fetches an image and names it as it was asked for. `latest` where the reference has neither tag nor digest.
+    /// Fetches an image and names it as it was asked for.
+    ///
+    /// `latest` where the reference has neither tag nor digest.
     ///
     /// - Parameters:
     ///   - platform: nil for the host's; anything else must be there exactly or as something it can run.

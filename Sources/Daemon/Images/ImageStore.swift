@@ -32,7 +32,9 @@ public final class ImageStore: Sendable {
         self.uses = uses
     }
 
-    /// Reads the rows and makes the index. An image whose blobs are gone or broken is left out, and the log says so.
+    /// Reads the rows and makes the index.
+    ///
+    /// An image whose blobs are gone or broken is left out, and the log says so.
     ///
     /// - Parameters:
     ///   - collect: run after something was deleted, to free blobs and snapshots that nothing reaches; says how many bytes.
@@ -107,7 +109,9 @@ public final class ImageStore: Sendable {
 
     // MARK: Changing
 
-    /// Puts a name on an image, taking it from whichever had it. `latest` where the name has no tag.
+    /// Puts a name on an image, taking it from whichever had it.
+    ///
+    /// `latest` where the name has no tag.
     public func tag(_ image: Image, as name: Reference) async throws(Failure) {
         guard name.digest == nil else {
             throw Failure(.invalid, "refusing to create a tag with a digest reference")
@@ -173,7 +177,9 @@ public final class ImageStore: Sendable {
         return removed
     }
 
-    /// Writes an image and points names at it. Its blobs and snapshots are stored.
+    /// Writes an image and points names at it.
+    ///
+    /// Its blobs and snapshots are stored.
     ///
     /// - Parameter lease: what kept them until now; it ends with the same transaction.
     func save(_ image: Image, names: [Reference], lease: String?) async throws(Failure) -> Image {

@@ -16,7 +16,9 @@ struct LayerPacker: Sendable {
     /// The speed of a network is reached well below zlib's own default of 6, whose last percents cost twice the time.
     private static let level: Int32 = 4
 
-    /// The packed form of a layer, made now. Blocks a thread of the stages; a cancelled task stops it.
+    /// The packed form of a layer, made now.
+    ///
+    /// Blocks a thread of the stages; a cancelled task stops it.
     func pack(_ layer: Descriptor, progress: @escaping @Sendable (Int64) -> Void) async throws(Failure) -> Descriptor {
         let content = layers.content
         let tail = BlobTail()

@@ -1,7 +1,9 @@
 internal import Failures
 internal import OCI
 
-/// Decides what `docker rmi` does: which names go, whether the image goes, or why not. Pure.
+/// Decides what `docker rmi` does: which names go, whether the image goes, or why not.
+///
+/// Pure.
 ///
 /// (moby `daemon/images/image_delete.go`; the texts are Docker's, and clients show them)
 struct RemovalRules: Sendable {

@@ -41,7 +41,9 @@ struct Members {
         try take(key, "a whole number that is not negative", \.unsignedValue)
     }
 
-    /// A whole number of at most 32 bits: ids, modes, device numbers. Out of range is an error, never a wrap.
+    /// A whole number of at most 32 bits: ids, modes, device numbers.
+    ///
+    /// Out of range is an error, never a wrap.
     mutating func unsigned32(_ key: String) throws(Failure) -> UInt32? {
         try take(key, "a whole number from 0 to 4294967295") { value in
             value.unsignedValue.flatMap { UInt32(exactly: $0) }

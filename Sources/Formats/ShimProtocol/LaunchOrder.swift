@@ -43,7 +43,9 @@ public struct LaunchOrder: Sendable, Hashable {
     }
 }
 
-/// A further process. What is nil is the container's own; one descriptor comes along for each of `streams`.
+/// A further process.
+///
+/// What is nil is the container's own; one descriptor comes along for each of `streams`.
 public struct ExecOrder: Sendable, Hashable {
     public var id: String
     public var arguments: [String]

@@ -2,7 +2,9 @@ internal import CLinux
 
 /// Readings of the kernel's clocks.
 public enum Clock {
-    /// The wall clock since 1970 UTC. C function: `clock_gettime(CLOCK_REALTIME)`.
+    /// The wall clock since 1970 UTC.
+    ///
+    /// C function: `clock_gettime(CLOCK_REALTIME)`.
     public static func wall() -> (seconds: Int64, nanoseconds: Int32) {
         var value = timespec()
         clock_gettime(CLOCK_REALTIME, &value)
@@ -15,7 +17,9 @@ public enum Clock {
         return seconds * 1_000_000_000 + Int64(nanoseconds)
     }
 
-    /// Milliseconds of a clock that never jumps. C function: `clock_gettime(CLOCK_MONOTONIC)`.
+    /// Milliseconds of a clock that never jumps.
+    ///
+    /// C function: `clock_gettime(CLOCK_MONOTONIC)`.
     public static func monotonicMilliseconds() -> Int64 {
         var value = timespec()
         clock_gettime(CLOCK_MONOTONIC, &value)

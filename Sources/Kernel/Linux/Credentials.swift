@@ -7,7 +7,9 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
 
     public func contains(number: Int32) -> Bool { rawValue & (1 << UInt64(number)) != 0 }
 
-    /// The highest capability number this kernel knows. C function: `prctl(PR_CAPBSET_READ)`.
+    /// The highest capability number this kernel knows.
+    ///
+    /// C function: `prctl(PR_CAPBSET_READ)`.
     public static var last: Int32 {
         var number = Int32(CAP_LAST_CAP)
         while number < 63, skiff_prctl(PR_CAPBSET_READ, UInt(number + 1), 0, 0, 0) >= 0 { number += 1 }
@@ -16,7 +18,9 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
     }
 }
 
-/// Takes every capability that is not in `keep` out of the bounding set, for good. C function: `prctl(PR_CAPBSET_DROP)`.
+/// Takes every capability that is not in `keep` out of the bounding set, for good.
+///
+/// C function: `prctl(PR_CAPBSET_DROP)`.
 public func limitBoundingCapabilities(to keep: CapabilitySet) throws(SystemError) {
     for number in 0...63 where !keep.contains(number: Int32(number)) {
         let result = skiff_prctl(PR_CAPBSET_DROP, UInt(number), 0, 0, 0)
@@ -28,7 +32,9 @@ public func limitBoundingCapabilities(to keep: CapabilitySet) throws(SystemError
     }
 }
 
-/// Sets the three sets of this thread. C function: `capset`.
+/// Sets the three sets of this thread.
+///
+/// C function: `capset`.
 public func setCapabilities(
     effective: CapabilitySet, permitted: CapabilitySet, inheritable: CapabilitySet
 ) throws(SystemError) {
@@ -43,7 +49,9 @@ public func setCapabilities(
     try check("capset") { skiff_capset(&header, data) }
 }
 
-/// The permitted set of this thread. C function: `capget`.
+/// The permitted set of this thread.
+///
+/// C function: `capget`.
 public func permittedCapabilities() throws(SystemError) -> CapabilitySet {
     var header = __user_cap_header_struct(version: UInt32(_LINUX_CAPABILITY_VERSION_3), pid: 0)
     var data = [__user_cap_data_struct(), __user_cap_data_struct()]
@@ -51,7 +59,9 @@ public func permittedCapabilities() throws(SystemError) -> CapabilitySet {
     return CapabilitySet(rawValue: UInt64(data[0].permitted) | UInt64(data[1].permitted) << 32)
 }
 
-/// Makes the ambient set exactly this. C function: `prctl(PR_CAP_AMBIENT)`.
+/// Makes the ambient set exactly this.
+///
+/// C function: `prctl(PR_CAP_AMBIENT)`.
 public func setAmbientCapabilities(_ set: CapabilitySet) throws(SystemError) {
     try check("prctl(PR_CAP_AMBIENT_CLEAR_ALL)") {
         skiff_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
@@ -63,48 +73,66 @@ public func setAmbientCapabilities(_ set: CapabilitySet) throws(SystemError) {
     }
 }
 
-/// Whether the permitted set survives the change from root to another user. C function: `prctl(PR_SET_KEEPCAPS)`.
+/// Whether the permitted set survives the change from root to another user.
+///
+/// C function: `prctl(PR_SET_KEEPCAPS)`.
 public func keepCapabilities(_ keep: Bool) throws(SystemError) {
     try check("prctl(PR_SET_KEEPCAPS)") { skiff_prctl(PR_SET_KEEPCAPS, keep ? 1 : 0, 0, 0, 0) }
 }
 
-/// No program this process runs gains rights from set-id bits or file capabilities. C: `prctl(PR_SET_NO_NEW_PRIVS)`.
+/// No program this process runs gains rights from set-id bits or file capabilities.
+///
+/// C: `prctl(PR_SET_NO_NEW_PRIVS)`.
 public func forbidNewPrivileges() throws(SystemError) {
     try check("prctl(PR_SET_NO_NEW_PRIVS)") { skiff_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
 }
 
-/// The signal this process gets when its parent ends; 0 for none. C function: `prctl(PR_SET_PDEATHSIG)`.
+/// The signal this process gets when its parent ends; 0 for none.
+///
+/// C function: `prctl(PR_SET_PDEATHSIG)`.
 public func setParentDeathSignal(_ signal: Int32) throws(SystemError) {
     try check("prctl(PR_SET_PDEATHSIG)") { skiff_prctl(PR_SET_PDEATHSIG, UInt(signal), 0, 0, 0) }
 }
 
-/// The name in `comm`, 15 bytes. C function: `prctl(PR_SET_NAME)`.
+/// The name in `comm`, 15 bytes.
+///
+/// C function: `prctl(PR_SET_NAME)`.
 public func setProcessName(_ name: String) throws(SystemError) {
     try check("prctl(PR_SET_NAME)") { name.withCString { skiff_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) } }
 }
 
-/// Becomes a user and groups, all ids of each. C functions: `setgroups`, `setresgid`, `setresuid`.
+/// Becomes a user and groups, all ids of each.
+///
+/// C functions: `setgroups`, `setresgid`, `setresuid`.
 public func become(uid: uid_t, gid: gid_t, groups: [gid_t]) throws(SystemError) {
     try check("setgroups") { setgroups(groups.count, groups) }
     try check("setresgid", "\(gid)") { setresgid(gid, gid, gid) }
     try check("setresuid", "\(uid)") { setresuid(uid, uid, uid) }
 }
 
-/// A session keyring of its own, so that keys of the host's session are out of reach. C: `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`.
+/// A session keyring of its own, so that keys of the host's session are out of reach.
+///
+/// C: `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`.
 public func joinNewSessionKeyring(_ name: String) throws(SystemError) {
     try check("keyctl(JOIN_SESSION_KEYRING)") { name.withCString { skiff_keyctl(1, UInt(bitPattern: $0), 0, 0, 0) } }
 }
 
-/// Sets a limit of this process. C function: `prlimit`.
+/// Sets a limit of this process.
+///
+/// C function: `prlimit`.
 public func setResourceLimit(_ resource: Int32, soft: UInt64, hard: UInt64) throws(SystemError) {
     var limit = rlimit(rlim_cur: rlim_t(soft), rlim_max: rlim_t(hard))
     try check("setrlimit", "\(resource)") { setrlimit(__rlimit_resource_t(UInt32(resource)), &limit) }
 }
 
-/// A new session without a terminal. C function: `setsid`.
+/// A new session without a terminal.
+///
+/// C function: `setsid`.
 public func startSession() throws(SystemError) { try check("setsid") { setsid() } }
 
-/// Puts a descriptor under a number, which stays open across `exec`. C function: `dup2`.
+/// Puts a descriptor under a number, which stays open across `exec`.
+///
+/// C function: `dup2`.
 public func install(_ raw: Int32, as number: Int32) throws(SystemError) {
     if raw == number {
         try check("fcntl(F_SETFD)", "\(raw)") { skiff_fcntl(raw, F_SETFD, 0) }
@@ -113,7 +141,9 @@ public func install(_ raw: Int32, as number: Int32) throws(SystemError) {
     }
 }
 
-/// Marks every descriptor from `first` on to be closed by `exec`. C function: `close_range(CLOSE_RANGE_CLOEXEC)`.
+/// Marks every descriptor from `first` on to be closed by `exec`.
+///
+/// C function: `close_range(CLOSE_RANGE_CLOEXEC)`.
 public func closeOnExec(from first: Int32) throws(SystemError) {
     try check("close_range") { close_range(UInt32(first), UInt32.max, Int32(CLOSE_RANGE_CLOEXEC)) }
 }
@@ -126,12 +156,16 @@ public func resetSignals() throws(SystemError) {
     try check("sigprocmask") { sigprocmask(SIG_SETMASK, &none, nil) }
 }
 
-/// Makes a terminal the controlling one of this session. C function: `ioctl(TIOCSCTTY)`.
+/// Makes a terminal the controlling one of this session.
+///
+/// C function: `ioctl(TIOCSCTTY)`.
 public func takeTerminal(_ terminal: Int32) throws(SystemError) {
     try check("ioctl(TIOCSCTTY)") { skiff_ioctl_number(terminal, UInt(TIOCSCTTY), 0) }
 }
 
-/// Runs another program in this process; returns only the reason why not. C function: `execve`.
+/// Runs another program in this process; returns only the reason why not.
+///
+/// C function: `execve`.
 public func execute(_ path: String, arguments: [String], environment: [String]) -> SystemError {
     let argv = arguments.map { strdup($0) } + [nil]
     let envp = environment.map { strdup($0) } + [nil]
@@ -139,7 +173,9 @@ public func execute(_ path: String, arguments: [String], environment: [String]) 
     return SystemError("exec", errno: skiff_errno(), subject: path)
 }
 
-/// Installs a compiled system call filter for this thread and what it runs. C function: `seccomp(SECCOMP_SET_MODE_FILTER)`.
+/// Installs a compiled system call filter for this thread and what it runs.
+///
+/// C function: `seccomp(SECCOMP_SET_MODE_FILTER)`.
 ///
 /// - Parameters:
 ///   - program: an array of `struct sock_filter`, 8 bytes each.

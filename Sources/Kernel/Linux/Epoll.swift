@@ -8,13 +8,21 @@ public struct Readiness: OptionSet, Sendable {
 
     public static let readable = Readiness(EPOLLIN)
     public static let writable = Readiness(EPOLLOUT)
-    /// Out-of-band conditions, such as a change of a cgroup's event file. C: `EPOLLPRI`.
+    /// Out-of-band conditions, such as a change of a cgroup's event file.
+    ///
+    /// C: `EPOLLPRI`.
     public static let priority = Readiness(EPOLLPRI)
-    /// The peer closed its sending half. C: `EPOLLRDHUP`.
+    /// The peer closed its sending half.
+    ///
+    /// C: `EPOLLRDHUP`.
     public static let peerClosed = Readiness(EPOLLRDHUP)
-    /// Both directions are over; reported without being asked for. C: `EPOLLHUP`.
+    /// Both directions are over; reported without being asked for.
+    ///
+    /// C: `EPOLLHUP`.
     public static let hangUp = Readiness(EPOLLHUP)
-    /// Reported without being asked for. C: `EPOLLERR`.
+    /// Reported without being asked for.
+    ///
+    /// C: `EPOLLERR`.
     public static let failed = Readiness(EPOLLERR)
 
     /// There is something to `read`: bytes, the end, or an error.
@@ -45,7 +53,9 @@ public struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_MOD, raw, interest, token)
     }
 
-    /// Forgets a descriptor; needed before it is closed while a duplicate lives. C function: `epoll_ctl(EPOLL_CTL_DEL)`.
+    /// Forgets a descriptor; needed before it is closed while a duplicate lives.
+    ///
+    /// C function: `epoll_ctl(EPOLL_CTL_DEL)`.
     public func remove(_ raw: Int32) throws(SystemError) { try control(EPOLL_CTL_DEL, raw, [], 0) }
 
     private func control(_ operation: Int32, _ raw: Int32, _ interest: Readiness, _ token: UInt64) throws(SystemError) {
@@ -79,7 +89,9 @@ public struct Epoll: ~Copyable, Sendable {
     }
 }
 
-/// A counter that wakes an epoll from another thread. C function: `eventfd`.
+/// A counter that wakes an epoll from another thread.
+///
+/// C function: `eventfd`.
 public struct EventFD: ~Copyable, Sendable {
     private let descriptor: OwnedDescriptor
 

@@ -12,29 +12,43 @@ public struct Resolution: OptionSet, Sendable {
     public init(rawValue: UInt64) { self.rawValue = rawValue }
     private init(_ flag: Int32) { rawValue = UInt64(flag) }
 
-    /// The directory is `/`: absolute links and `..` stay inside. C: `RESOLVE_IN_ROOT`.
+    /// The directory is `/`: absolute links and `..` stay inside.
+    ///
+    /// C: `RESOLVE_IN_ROOT`.
     public static let inRoot = Resolution(RESOLVE_IN_ROOT)
-    /// Anything that would leave the directory fails with `EXDEV`. C: `RESOLVE_BENEATH`.
+    /// Anything that would leave the directory fails with `EXDEV`.
+    ///
+    /// C: `RESOLVE_BENEATH`.
     public static let beneath = Resolution(RESOLVE_BENEATH)
-    /// Links of procfs that jump elsewhere fail with `ELOOP`. C: `RESOLVE_NO_MAGICLINKS`.
+    /// Links of procfs that jump elsewhere fail with `ELOOP`.
+    ///
+    /// C: `RESOLVE_NO_MAGICLINKS`.
     public static let noMagicLinks = Resolution(RESOLVE_NO_MAGICLINKS)
-    /// Any symbolic link fails with `ELOOP`. C: `RESOLVE_NO_SYMLINKS`.
+    /// Any symbolic link fails with `ELOOP`.
+    ///
+    /// C: `RESOLVE_NO_SYMLINKS`.
     public static let noSymlinks = Resolution(RESOLVE_NO_SYMLINKS)
-    /// Crossing a mount fails with `EXDEV`. C: `RESOLVE_NO_XDEV`.
+    /// Crossing a mount fails with `EXDEV`.
+    ///
+    /// C: `RESOLVE_NO_XDEV`.
     public static let noMountCrossing = Resolution(RESOLVE_NO_XDEV)
 
     /// What every look-up in a tree that somebody else filled uses.
     public static let container: Resolution = [.inRoot, .noMagicLinks]
 }
 
-/// Opens a path of ours. Never for a path inside a container's tree: see `open(in:_:flags:mode:resolve:)`. C function: `openat`.
+/// Opens a path of ours.
+///
+/// Never for a path inside a container's tree: see `open(in:_:flags:mode:resolve:)`. C function: `openat`.
 public func open(
     _ path: String, _ flags: Int32, mode: mode_t = 0, at directory: Int32 = Directory.working
 ) throws(SystemError) -> OwnedDescriptor {
     OwnedDescriptor(owning: try check("open", path) { skiff_openat(directory, path, flags | O_CLOEXEC, mode) })
 }
 
-/// Opens a path below `root` without ever leaving it, whatever links the tree holds. C function: `openat2`.
+/// Opens a path below `root` without ever leaving it, whatever links the tree holds.
+///
+/// C function: `openat2`.
 public func open(
     in root: Int32, _ path: String, _ flags: Int32, mode: mode_t = 0, resolve: Resolution = .container
 ) throws(SystemError) -> OwnedDescriptor {
@@ -52,12 +66,16 @@ public func open(
     }
 }
 
-/// Reads at most `buffer.count` bytes; 0 is the end. C function: `read`.
+/// Reads at most `buffer.count` bytes; 0 is the end.
+///
+/// C function: `read`.
 public func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
     try check("read") { CLinux.read(descriptor, buffer.baseAddress, buffer.count) }
 }
 
-/// Writes at most `buffer.count` bytes and says how many went. C function: `write`.
+/// Writes at most `buffer.count` bytes and says how many went.
+///
+/// C function: `write`.
 public func write(_ descriptor: Int32, from buffer: UnsafeRawBufferPointer) throws(SystemError) -> Int {
     try check("write") { CLinux.write(descriptor, buffer.baseAddress, buffer.count) }
 }
@@ -75,19 +93,25 @@ public func writeAll(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) thro
 public func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(SystemError) {
     var at = 0
     while at < bytes.count {
-        at += try check("write") { bytes.withUnsafeBytes { CLinux.write(descriptor, $0.baseAddress! + at, bytes.count - at) } }
+        at += try check("write") {
+            bytes.withUnsafeBytes { CLinux.write(descriptor, $0.baseAddress! + at, bytes.count - at) }
+        }
     }
 }
 
 /// Writes all of `text` in UTF-8.
-public func writeAll(_ descriptor: Int32, _ text: String) throws(SystemError) { try writeAll(descriptor, Array(text.utf8)) }
+public func writeAll(_ descriptor: Int32, _ text: String) throws(SystemError) {
+    try writeAll(descriptor, Array(text.utf8))
+}
 
 /// Everything that is left in the descriptor, refused when it is more than `limit` bytes (`EFBIG`).
 public func readAll(_ descriptor: Int32, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 16384)
     while true {
-        let count = try check("read") { block.withUnsafeMutableBytes { CLinux.read(descriptor, $0.baseAddress, $0.count) } }
+        let count = try check("read") {
+            block.withUnsafeMutableBytes { CLinux.read(descriptor, $0.baseAddress, $0.count) }
+        }
         if count == 0 { return bytes }
         if bytes.count + count > limit { throw SystemError("read", errno: EFBIG) }
         bytes.append(contentsOf: block[..<count])
@@ -128,7 +152,9 @@ public func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) 
 }
 
 /// C function: `mkdirat`.
-public func makeDirectory(_ path: String, mode: mode_t = 0o755, at directory: Int32 = Directory.working) throws(SystemError) {
+public func makeDirectory(_ path: String, mode: mode_t = 0o755, at directory: Int32 = Directory.working)
+    throws(SystemError)
+{
     try check("mkdir", path) { mkdirat(directory, path, mode) }
 }
 
@@ -138,13 +164,14 @@ public func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemE
         if error.errno == EEXIST { return }
         guard error.errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw error }
         try makeDirectories(String(path[..<slash]), mode: mode)
-        do { try makeDirectory(path, mode: mode) } catch where error.errno == EEXIST {}
+        do { try makeDirectory(path, mode: mode) } catch  where error.errno == EEXIST {}
     }
 }
 
 /// C function: `renameat`.
 public func rename(
-    _ old: String, at oldDirectory: Int32 = Directory.working, to new: String, at newDirectory: Int32 = Directory.working
+    _ old: String, at oldDirectory: Int32 = Directory.working, to new: String,
+    at newDirectory: Int32 = Directory.working
 ) throws(SystemError) {
     try check("rename", "\(old) to \(new)") { renameat(oldDirectory, old, newDirectory, new) }
 }
@@ -160,14 +187,20 @@ public func exists(_ path: String, at directory: Int32 = Directory.working) -> B
     return fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0
 }
 
-/// What is at a path; links are followed only when asked. C function: `fstatat`.
-public func status(_ path: String, at directory: Int32 = Directory.working, follow: Bool = false) throws(SystemError) -> stat {
+/// What is at a path; links are followed only when asked.
+///
+/// C function: `fstatat`.
+public func status(_ path: String, at directory: Int32 = Directory.working, follow: Bool = false) throws(SystemError)
+    -> stat
+{
     var status = stat()
     try check("stat", path) { fstatat(directory, path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) }
     return status
 }
 
-/// What an open file is. C function: `fstat`.
+/// What an open file is.
+///
+/// C function: `fstat`.
 public func status(of descriptor: Int32) throws(SystemError) -> stat {
     var status = stat()
     try check("fstat", "\(descriptor)") { fstat(descriptor, &status) }
@@ -185,7 +218,9 @@ extension stat {
     public var permissions: mode_t { st_mode & 0o7777 }
 }
 
-/// Where a symbolic link points. C function: `readlinkat`.
+/// Where a symbolic link points.
+///
+/// C function: `readlinkat`.
 public func readLink(_ path: String, at directory: Int32 = Directory.working) throws(SystemError) -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
     let count = try check("readlink", path) { readlinkat(directory, path, &buffer, Int(PATH_MAX)) }
@@ -193,6 +228,7 @@ public func readLink(_ path: String, at directory: Int32 = Directory.working) th
 }
 
 /// C function: `symlinkat`.
-public func makeSymlink(_ path: String, to target: String, at directory: Int32 = Directory.working) throws(SystemError) {
+public func makeSymlink(_ path: String, to target: String, at directory: Int32 = Directory.working) throws(SystemError)
+{
     try check("symlink", path) { symlinkat(target, directory, path) }
 }

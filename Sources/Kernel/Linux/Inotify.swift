@@ -7,25 +7,41 @@ public struct Inotify: ~Copyable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        /// The file grew or was rewritten. C: `IN_MODIFY`.
+        /// The file grew or was rewritten.
+        ///
+        /// C: `IN_MODIFY`.
         public static let modified = Changes(rawValue: 0x2)
         /// C: `IN_CLOSE_WRITE`.
         public static let closedAfterWriting = Changes(rawValue: 0x8)
-        /// An entry left the directory. C: `IN_MOVED_FROM`.
+        /// An entry left the directory.
+        ///
+        /// C: `IN_MOVED_FROM`.
         public static let movedFrom = Changes(rawValue: 0x40)
-        /// An entry came to the directory. C: `IN_MOVED_TO`.
+        /// An entry came to the directory.
+        ///
+        /// C: `IN_MOVED_TO`.
         public static let movedTo = Changes(rawValue: 0x80)
         /// C: `IN_CREATE`.
         public static let created = Changes(rawValue: 0x100)
-        /// An entry of the directory was removed. C: `IN_DELETE`.
+        /// An entry of the directory was removed.
+        ///
+        /// C: `IN_DELETE`.
         public static let removed = Changes(rawValue: 0x200)
-        /// The watched thing itself was removed. C: `IN_DELETE_SELF`.
+        /// The watched thing itself was removed.
+        ///
+        /// C: `IN_DELETE_SELF`.
         public static let removedSelf = Changes(rawValue: 0x400)
-        /// The watched thing itself was renamed. C: `IN_MOVE_SELF`.
+        /// The watched thing itself was renamed.
+        ///
+        /// C: `IN_MOVE_SELF`.
         public static let movedSelf = Changes(rawValue: 0x800)
-        /// Events were lost: look at everything again. C: `IN_Q_OVERFLOW`.
+        /// Events were lost: look at everything again.
+        ///
+        /// C: `IN_Q_OVERFLOW`.
         public static let overflow = Changes(rawValue: 0x4000)
-        /// The watch is gone. C: `IN_IGNORED`.
+        /// The watch is gone.
+        ///
+        /// C: `IN_IGNORED`.
         public static let ended = Changes(rawValue: 0x8000)
     }
 
@@ -48,7 +64,9 @@ public struct Inotify: ~Copyable, Sendable {
 
     public var raw: Int32 { descriptor.raw }
 
-    /// Watches a path of ours; a second watch of the same thing replaces the first. C function: `inotify_add_watch`.
+    /// Watches a path of ours; a second watch of the same thing replaces the first.
+    ///
+    /// C function: `inotify_add_watch`.
     public func add(_ path: String, _ changes: Changes) throws(SystemError) -> Int32 {
         try check("inotify_add_watch", path) { inotify_add_watch(descriptor.raw, path, changes.rawValue) }
     }

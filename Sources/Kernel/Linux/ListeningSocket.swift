@@ -41,5 +41,7 @@ public func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool {
     }
 }
 
-/// The process's own number. C function: `getpid`.
+/// The process's own number.
+///
+/// C function: `getpid`.
 public func ownProcess() -> pid_t { getpid() }

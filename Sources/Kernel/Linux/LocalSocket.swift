@@ -33,6 +33,7 @@ public func listenForMessages(in directory: Int32, _ name: String, backlog: Int3
 }
 
 /// Connects to a listening message socket below an open directory, blocking only while its backlog is full.
+///
 /// C functions: `socket(SOCK_SEQPACKET)`, `connect`.
 public func connectForMessages(in directory: Int32, _ name: String) throws(SystemError) -> OwnedDescriptor {
     let socket = try messageSocket(nonBlocking: false)
@@ -42,7 +43,9 @@ public func connectForMessages(in directory: Int32, _ name: String) throws(Syste
     return socket
 }
 
-/// Takes the next connection, nil when none waits; the new socket does not block. C function: `accept4`.
+/// Takes the next connection, nil when none waits; the new socket does not block.
+///
+/// C function: `accept4`.
 public func acceptConnection(_ listener: Int32) throws(SystemError) -> OwnedDescriptor? {
     do {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
@@ -53,7 +56,9 @@ public func acceptConnection(_ listener: Int32) throws(SystemError) -> OwnedDesc
     }
 }
 
-/// Ends one or both directions of a connection. C function: `shutdown`.
+/// Ends one or both directions of a connection.
+///
+/// C function: `shutdown`.
 public func shutDown(_ socket: Int32, reading: Bool = false, writing: Bool = false) {
     guard reading || writing else { return }
     _ = shutdown(socket, Int32(reading && writing ? SHUT_RDWR : writing ? SHUT_WR : SHUT_RD))

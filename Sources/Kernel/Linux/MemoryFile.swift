@@ -1,6 +1,8 @@
 internal import CLinux
 
-/// A nameless file in memory that nobody can change any more: for payloads larger than a datagram. C function: `memfd_create`.
+/// A nameless file in memory that nobody can change any more: for payloads larger than a datagram.
+///
+/// C function: `memfd_create`.
 public func sealedMemoryFile(_ name: String, _ bytes: [UInt8]) throws(SystemError) -> OwnedDescriptor {
     let file = OwnedDescriptor(
         owning: try check("memfd_create", name) { memfd_create(name, UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING)) })
@@ -11,7 +13,9 @@ public func sealedMemoryFile(_ name: String, _ bytes: [UInt8]) throws(SystemErro
     return file
 }
 
-/// All of a file from its start, wherever its offset stands (the offset is shared with whoever sent it). C function: `pread`.
+/// All of a file from its start, wherever its offset stands (the offset is shared with whoever sent it).
+///
+/// C function: `pread`.
 public func readWhole(_ raw: Int32, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
     let size = Int(try status(of: raw).st_size)
     if size > limit { throw SystemError("pread", errno: EFBIG) }

@@ -74,7 +74,9 @@ extension SocketPair.Kind {
     }
 }
 
-/// Sends one message whole, with descriptors; the caller keeps its own. C function: `sendmsg(MSG_NOSIGNAL)`.
+/// Sends one message whole, with descriptors; the caller keeps its own.
+///
+/// C function: `sendmsg(MSG_NOSIGNAL)`.
 ///
 /// - Throws: `EAGAIN` on a non-blocking socket whose peer does not read, `EPIPE` when it is gone, `EMSGSIZE`.
 public func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
@@ -108,7 +110,9 @@ public func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptors: [Int32] 
     }
 }
 
-/// Receives one message, nil at the end of the connection. C function: `recvmsg(MSG_CMSG_CLOEXEC)`.
+/// Receives one message, nil at the end of the connection.
+///
+/// C function: `recvmsg(MSG_CMSG_CLOEXEC)`.
 ///
 /// - Parameter limit: the most bytes; a longer datagram is refused whole (`EMSGSIZE`), its descriptors closed.
 /// - Throws: `EAGAIN` on a non-blocking socket with nothing to read.

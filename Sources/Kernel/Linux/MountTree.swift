@@ -28,7 +28,9 @@ public struct MountTree: ~Copyable {
 
     private init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
-    /// A new mount of a file system type. C functions: `fsopen`, `fsconfig`, `fsmount`.
+    /// A new mount of a file system type.
+    ///
+    /// C functions: `fsopen`, `fsconfig`, `fsmount`.
     ///
     /// - Parameter options: the type's own, `key=value` or a lone flag.
     public init(
@@ -61,28 +63,36 @@ public struct MountTree: ~Copyable {
             })
     }
 
-    /// A second mount of what is at a path of ours. C function: `open_tree(OPEN_TREE_CLONE)`.
+    /// A second mount of what is at a path of ours.
+    ///
+    /// C function: `open_tree(OPEN_TREE_CLONE)`.
     public init(cloning path: String, recursive: Bool, at directory: Int32 = Directory.working) throws(SystemError) {
         var flags = UInt32(OPEN_TREE_CLONE) | UInt32(bitPattern: O_CLOEXEC)
         if recursive { flags |= UInt32(AT_RECURSIVE) }
         descriptor = OwnedDescriptor(owning: try check("open_tree", path) { open_tree(directory, path, flags) })
     }
 
-    /// A second mount of an open file or directory. C function: `open_tree(OPEN_TREE_CLONE | AT_EMPTY_PATH)`.
+    /// A second mount of an open file or directory.
+    ///
+    /// C function: `open_tree(OPEN_TREE_CLONE | AT_EMPTY_PATH)`.
     public init(cloning opened: Int32, recursive: Bool = false) throws(SystemError) {
         var flags = UInt32(OPEN_TREE_CLONE) | UInt32(bitPattern: O_CLOEXEC) | UInt32(AT_EMPTY_PATH)
         if recursive { flags |= UInt32(AT_RECURSIVE) }
         descriptor = OwnedDescriptor(owning: try check("open_tree") { open_tree(opened, "", flags) })
     }
 
-    /// Puts the mount over an open file or directory. C function: `move_mount`.
+    /// Puts the mount over an open file or directory.
+    ///
+    /// C function: `move_mount`.
     public func attach(over target: Int32) throws(SystemError) {
         try check("move_mount") {
             move_mount(raw, "", target, "", UInt32(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
         }
     }
 
-    /// Sets and clears attributes of this mount, and of those below it. C function: `mount_setattr`.
+    /// Sets and clears attributes of this mount, and of those below it.
+    ///
+    /// C function: `mount_setattr`.
     public func change(
         set: MountAttributes = [], clear: MountAttributes = [], recursive: Bool = false
     ) throws(SystemError) {
@@ -98,7 +108,9 @@ public enum Propagation: UInt64, Sendable, Hashable {
     case unbindable = 0x2_0000
 }
 
-/// Sets and clears attributes, and the propagation, of the mount an open root of it stands for. C function: `mount_setattr`.
+/// Sets and clears attributes, and the propagation, of the mount an open root of it stands for.
+///
+/// C function: `mount_setattr`.
 public func changeMount(
     _ descriptor: Int32, set: MountAttributes = [], clear: MountAttributes = [], propagation: Propagation? = nil,
     recursive: Bool = false
@@ -113,19 +125,25 @@ public func changeMount(
     try check("mount_setattr") { mount_setattr(descriptor, "", flags, &change, MemoryLayout<mount_attr>.size) }
 }
 
-/// Changes how all mounts of this namespace propagate. C function: `mount` with `MS_REC` and a propagation flag.
+/// Changes how all mounts of this namespace propagate.
+///
+/// C function: `mount` with `MS_REC` and a propagation flag.
 public func changePropagation(ofEverything propagation: Propagation) throws(SystemError) {
     try check("mount", "propagation of /") { mount(nil, "/", nil, UInt(MS_REC) | UInt(propagation.rawValue), nil) }
 }
 
 /// Mounts a file system over the working directory, as older interfaces do: for overlays, whose list of directories is
-/// relative to it. C function: `mount`.
+/// relative to it.
+///
+/// C function: `mount`.
 public func mountHere(type: String, options: String) throws(SystemError) {
     try check("mount", "\(type) \(options)") { mount(type, ".", type, 0, options) }
 }
 
-/// Makes an open directory the root of this mount namespace and lets go of the old one. C functions: `fchdir`,
-/// `pivot_root`, `umount2(MNT_DETACH)`; see the note on `pivot_root(".", ".")` in its manual page.
+/// Makes an open directory the root of this mount namespace and lets go of the old one.
+///
+/// C functions: `fchdir`, `pivot_root`, `umount2(MNT_DETACH)`; see the note on `pivot_root(".", ".")` in its manual
+/// page.
 public func pivotRoot(to root: Int32) throws(SystemError) {
     let old = try open("/", O_PATH | O_DIRECTORY)
     try changeDirectory(root)
@@ -138,7 +156,9 @@ public func pivotRoot(to root: Int32) throws(SystemError) {
 }
 
 /// Makes an open directory the root without leaving the mounts of the old one: where `pivot_root` cannot work, on an
-/// initial ramfs. C functions: `mount(MS_MOVE)`, `chroot`.
+/// initial ramfs.
+///
+/// C functions: `mount(MS_MOVE)`, `chroot`.
 public func moveRoot(to root: Int32) throws(SystemError) {
     try changeDirectory(root)
     try check("mount", "move to /") { mount(".", "/", nil, UInt(MS_MOVE), nil) }

@@ -16,14 +16,18 @@ public struct Namespaces: OptionSet, Sendable, Hashable {
     public static let time = Namespaces(CLONE_NEWTIME)
 }
 
-/// Enters a namespace by its descriptor, or several of a process by its pidfd. C function: `setns`.
+/// Enters a namespace by its descriptor, or several of a process by its pidfd.
+///
+/// C function: `setns`.
 ///
 /// A pid or time namespace is entered by the children only; a user namespace needs a process of one thread.
 public func enter(_ namespaces: Namespaces, of descriptor: Int32) throws(SystemError) {
     try check("setns", "\(descriptor)") { setns(descriptor, Int32(truncatingIfNeeded: namespaces.rawValue)) }
 }
 
-/// Leaves namespaces for new ones. C function: `unshare`.
+/// Leaves namespaces for new ones.
+///
+/// C function: `unshare`.
 public func leave(_ namespaces: Namespaces) throws(SystemError) {
     try check("unshare") { unshare(Int32(truncatingIfNeeded: namespaces.rawValue)) }
 }
@@ -38,7 +42,9 @@ public struct Cloned: Sendable {
     public var isChild: Bool { pid == 0 }
 }
 
-/// Makes a child in new namespaces, on v2 born in a cgroup, with a pidfd. C function: `clone3`.
+/// Makes a child in new namespaces, on v2 born in a cgroup, with a pidfd.
+///
+/// C function: `clone3`.
 ///
 /// The child goes on in a copy of this process as after `fork`, but glibc does not know of it: only in a process of one
 /// thread, and in the child no `abort`, `raise` or pthread call. Flush standard output first.

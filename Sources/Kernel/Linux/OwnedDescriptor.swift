@@ -20,7 +20,9 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
         return raw
     }
 
-    /// A second descriptor for the same open file. C function: `fcntl(F_DUPFD_CLOEXEC)`.
+    /// A second descriptor for the same open file.
+    ///
+    /// C function: `fcntl(F_DUPFD_CLOEXEC)`.
     public func duplicate() throws(SystemError) -> OwnedDescriptor {
         try Linux.duplicate(raw)
     }
@@ -37,12 +39,17 @@ public final class SharedDescriptor: Sendable {
     public func duplicate() throws(SystemError) -> OwnedDescriptor { try owned.duplicate() }
 }
 
-/// A close-on-exec copy of `raw`, at or above `minimum`. C function: `fcntl(F_DUPFD_CLOEXEC)`.
+/// A close-on-exec copy of `raw`, at or above `minimum`.
+///
+/// C function: `fcntl(F_DUPFD_CLOEXEC)`.
 public func duplicate(_ raw: Int32, atLeast minimum: Int32 = 3) throws(SystemError) -> OwnedDescriptor {
-    OwnedDescriptor(owning: try check("fcntl(F_DUPFD_CLOEXEC)", "\(raw)") { skiff_fcntl(raw, F_DUPFD_CLOEXEC, Int(minimum)) })
+    OwnedDescriptor(
+        owning: try check("fcntl(F_DUPFD_CLOEXEC)", "\(raw)") { skiff_fcntl(raw, F_DUPFD_CLOEXEC, Int(minimum)) })
 }
 
-/// Both ends of a pipe, close-on-exec. C function: `pipe2`.
+/// Both ends of a pipe, close-on-exec.
+///
+/// C function: `pipe2`.
 public struct Pipe: ~Copyable, Sendable {
     public let read: OwnedDescriptor
     public let write: OwnedDescriptor

@@ -26,26 +26,36 @@ public struct PidFD: ~Copyable, Sendable {
     /// Takes over a descriptor that `clone3` gave.
     public init(owning descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
-    /// Opens a process by number; safe only for a child that has not been reaped. C function: `pidfd_open`.
+    /// Opens a process by number; safe only for a child that has not been reaped.
+    ///
+    /// C function: `pidfd_open`.
     public init(_ pid: pid_t) throws(SystemError) {
         descriptor = OwnedDescriptor(owning: try check("pidfd_open", "\(pid)") { skiff_pidfd_open(pid, 0) })
     }
 
     public var raw: Int32 { descriptor.raw }
 
-    /// Sends a signal; a process that has ended already is `ESRCH`. C function: `pidfd_send_signal`.
+    /// Sends a signal; a process that has ended already is `ESRCH`.
+    ///
+    /// C function: `pidfd_send_signal`.
     public func send(_ signal: Int32) throws(SystemError) {
         try check("pidfd_send_signal") { skiff_pidfd_send_signal(raw, signal, nil, 0) }
     }
 
-    /// Reaps the child if it has ended, nil while it runs. C function: `waitid(P_PIDFD, WNOHANG)`.
+    /// Reaps the child if it has ended, nil while it runs.
+    ///
+    /// C function: `waitid(P_PIDFD, WNOHANG)`.
     public func reap() throws(SystemError) -> ProcessEnd? { try Linux.reap(P_PIDFD, id_t(raw), WEXITED | WNOHANG)?.end }
 
-    /// Waits until the child has ended and reaps it. C function: `waitid(P_PIDFD)`.
+    /// Waits until the child has ended and reaps it.
+    ///
+    /// C function: `waitid(P_PIDFD)`.
     public func wait() throws(SystemError) -> ProcessEnd? { try Linux.reap(P_PIDFD, id_t(raw), WEXITED)?.end }
 }
 
-/// Reaps any one child that has ended: for a subreaper, which inherits processes nobody named. C function: `waitid(P_ALL)`.
+/// Reaps any one child that has ended: for a subreaper, which inherits processes nobody named.
+///
+/// C function: `waitid(P_ALL)`.
 ///
 /// - Returns: nil when children run but none has ended, or when there are none.
 public func reapAnyChild() throws(SystemError) -> (pid: pid_t, end: ProcessEnd)? {
@@ -65,7 +75,9 @@ private func reap(_ kind: idtype_t, _ id: id_t, _ options: Int32) throws(SystemE
     return (pid, information.si_code == CLD_EXITED ? .exited(status) : .killed(signal: status))
 }
 
-/// Sends a signal to a process by number: only where the number is known to be alive. C function: `kill`.
+/// Sends a signal to a process by number: only where the number is known to be alive.
+///
+/// C function: `kill`.
 public func sendSignal(_ signal: Int32, to pid: pid_t) throws(SystemError) {
     try check("kill", "\(pid)") { kill(pid, signal) }
 }

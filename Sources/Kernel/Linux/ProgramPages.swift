@@ -49,7 +49,9 @@ public struct ProgramPages: Sendable {
     }
 
     /// The pages of writable segments that nobody has written to: the kernel tells them by bit 61 of their entry in
-    /// `/proc/self/pagemap`. True until something else runs. C function: `pread`.
+    /// `/proc/self/pagemap`.
+    ///
+    /// True until something else runs. C function: `pread`.
     func unwritten() throws(SystemError) -> [Range<UInt>] {
         var runs: [Range<UInt>] = []
         let map = try open("/proc/self/pagemap", O_RDONLY)

@@ -10,13 +10,17 @@ public struct WindowSize: Sendable, Hashable {
     }
 }
 
-/// Tells the terminal, and by SIGWINCH the programs on it, its size. C function: `ioctl(TIOCSWINSZ)`.
+/// Tells the terminal, and by SIGWINCH the programs on it, its size.
+///
+/// C function: `ioctl(TIOCSWINSZ)`.
 public func setWindowSize(_ terminal: Int32, _ size: WindowSize) throws(SystemError) {
     var value = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
     try check("ioctl(TIOCSWINSZ)") { skiff_ioctl(terminal, UInt(TIOCSWINSZ), &value) }
 }
 
-/// The terminal's size. C function: `ioctl(TIOCGWINSZ)`.
+/// The terminal's size.
+///
+/// C function: `ioctl(TIOCGWINSZ)`.
 public func windowSize(_ terminal: Int32) throws(SystemError) -> WindowSize {
     var value = winsize()
     try check("ioctl(TIOCGWINSZ)") { skiff_ioctl(terminal, UInt(TIOCGWINSZ), &value) }
@@ -43,7 +47,9 @@ public struct PseudoTerminal: ~Copyable, Sendable {
     }
 }
 
-/// Adds or clears `O_NONBLOCK` of the open file, all its duplicates included; the other flags stay. C function: `fcntl`.
+/// Adds or clears `O_NONBLOCK` of the open file, all its duplicates included; the other flags stay.
+///
+/// C function: `fcntl`.
 public func setNonBlocking(_ raw: Int32, _ on: Bool = true) throws(SystemError) {
     let flags = try check("fcntl(F_GETFL)", "\(raw)") { skiff_fcntl(raw, F_GETFL, 0) }
     let wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK

@@ -68,6 +68,7 @@ public struct SeccompCompiler: ~Copyable {
     deinit { seccomp_release(context) }
 
     /// Makes the rules hold for another calling convention of this machine; true when it is known and was added.
+    ///
     /// C functions: `seccomp_arch_resolve_name`, `seccomp_arch_add`.
     ///
     /// - Parameter name: libseccomp's lower-case name: `x86`, `x32`, `arm`.
@@ -80,7 +81,9 @@ public struct SeccompCompiler: ~Copyable {
         return true
     }
 
-    /// Adds a rule: the call, if all conditions hold, gets the action; false when this libseccomp does not know the call.
+    /// Adds a rule: the call, if all conditions hold, gets the action; false when this libseccomp does not know the
+    /// call.
+    ///
     /// C functions: `seccomp_syscall_resolve_name`, `seccomp_rule_add_array`.
     @discardableResult
     public func addRule(_ syscall: String, _ action: SyscallAction, when conditions: [SyscallCondition] = [])
@@ -101,19 +104,25 @@ public struct SeccompCompiler: ~Copyable {
         return true
     }
 
-    /// The number of a call on this machine, nil when it has none here. C function: `seccomp_syscall_resolve_name`.
+    /// The number of a call on this machine, nil when it has none here.
+    ///
+    /// C function: `seccomp_syscall_resolve_name`.
     public static func number(of syscall: String) -> Int32? {
         let number = seccomp_syscall_resolve_name(syscall)
         return number < 0 ? nil : number
     }
 
-    /// The version of the library that compiles, for cache keys. C function: `seccomp_version`.
+    /// The version of the library that compiles, for cache keys.
+    ///
+    /// C function: `seccomp_version`.
     public static var libraryVersion: String {
         guard let version = seccomp_version()?.pointee else { return "unknown" }
         return "\(version.major).\(version.minor).\(version.micro)"
     }
 
-    /// The program: an array of `struct sock_filter`, 8 bytes each. C function: `seccomp_export_bpf`.
+    /// The program: an array of `struct sock_filter`, 8 bytes each.
+    ///
+    /// C function: `seccomp_export_bpf`.
     public func program() throws(SystemError) -> [UInt8] {
         let file = OwnedDescriptor(
             owning: try check("memfd_create") { memfd_create("seccomp", UInt32(MFD_CLOEXEC)) })

@@ -4,7 +4,9 @@ internal import CLinux
 public struct SignalFD: ~Copyable, Sendable {
     private let descriptor: OwnedDescriptor
 
-    /// Blocks the signals for this thread and makes them readable. C functions: `sigprocmask`, `signalfd`.
+    /// Blocks the signals for this thread and makes them readable.
+    ///
+    /// C functions: `sigprocmask`, `signalfd`.
     public init(_ signals: [Int32]) throws(SystemError) {
         var set = sigset_t()
         sigemptyset(&set)
@@ -18,7 +20,9 @@ public struct SignalFD: ~Copyable, Sendable {
 
     public var raw: Int32 { descriptor.raw }
 
-    /// The next pending signal's number, nil when there is none. Equal signals arrive once however often they were sent.
+    /// The next pending signal's number, nil when there is none.
+    ///
+    /// Equal signals arrive once however often they were sent.
     public func next() throws(SystemError) -> Int32? {
         var information = signalfd_siginfo()
         do {
@@ -31,6 +35,8 @@ public struct SignalFD: ~Copyable, Sendable {
     }
 }
 
-/// Makes writes to closed pipes fail with `EPIPE` instead of ending the process; inherited over exec, so a child must be
-/// given its default back. C function: `signal`.
+/// Makes writes to closed pipes fail with `EPIPE` instead of ending the process; inherited over exec, so a child must
+/// be given its default back.
+///
+/// C function: `signal`.
 public func ignoreBrokenPipes() { skiff_ignore_signal(SIGPIPE) }

@@ -14,7 +14,9 @@ public struct Spawn: Sendable {
     public var environment: [String]
     /// What the child sees under which number; the parent's numbers stay open in the parent.
     public var descriptors: [(parent: Int32, child: Int32)]
-    /// Whether the child leads a session of its own, out of reach of the terminal's signals. C: `POSIX_SPAWN_SETSID`.
+    /// Whether the child leads a session of its own, out of reach of the terminal's signals.
+    ///
+    /// C: `POSIX_SPAWN_SETSID`.
     public var newSession: Bool
 
     public init(
@@ -28,7 +30,9 @@ public struct Spawn: Sendable {
         self.newSession = newSession
     }
 
-    /// Starts the program with all signals unblocked and at their defaults; the caller reaps it. C function: `posix_spawn`.
+    /// Starts the program with all signals unblocked and at their defaults; the caller reaps it.
+    ///
+    /// C function: `posix_spawn`.
     public func start() throws(SystemError) -> pid_t {
         let last = max(2, descriptors.map(\.child).max() ?? 2)
         // The parent's numbers may be somebody's child number: lift them above all of those first.

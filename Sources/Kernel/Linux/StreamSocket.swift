@@ -18,7 +18,9 @@ public struct IPv6Address: Sendable, Hashable {
     }
 }
 
-/// Connects to a listening local stream socket by its path. C functions: `socket(AF_UNIX)`, `connect`.
+/// Connects to a listening local stream socket by its path.
+///
+/// C functions: `socket(AF_UNIX)`, `connect`.
 public func connectStream(toLocal path: String) throws(SystemError) -> OwnedDescriptor {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -33,7 +35,9 @@ public func connectStream(toLocal path: String) throws(SystemError) -> OwnedDesc
     return socket
 }
 
-/// Connects to a TCP port, small writes sent at once. C functions: `socket(AF_INET)`, `connect`.
+/// Connects to a TCP port, small writes sent at once.
+///
+/// C functions: `socket(AF_INET)`, `connect`.
 public func connectStream(to address: IPv4Address, port: UInt16) throws(SystemError) -> OwnedDescriptor {
     var destination = sockaddr_in()
     destination.sin_family = sa_family_t(AF_INET)
@@ -45,7 +49,9 @@ public func connectStream(to address: IPv4Address, port: UInt16) throws(SystemEr
     return socket
 }
 
-/// Connects to a TCP port over IPv6. C functions: `socket(AF_INET6)`, `connect`.
+/// Connects to a TCP port over IPv6.
+///
+/// C functions: `socket(AF_INET6)`, `connect`.
 public func connectStream(to address: IPv6Address, port: UInt16) throws(SystemError) -> OwnedDescriptor {
     var destination = sockaddr_in6()
     destination.sin6_family = sa_family_t(AF_INET6)

@@ -1,30 +1,41 @@
 public import CLinux
 
-/// Splits a process that has one thread: 0 in the child, the child's number in the parent. Unlike `clone3` it passes a
-/// container's system call filter. C function: `clone(SIGCHLD)`.
+/// Splits a process that has one thread: 0 in the child, the child's number in the parent.
+///
+/// Unlike `clone3` it passes a container's system call filter. C function: `clone(SIGCHLD)`.
 public func splitProcess() throws(SystemError) -> pid_t { try check("clone") { skiff_fork() } }
 
-/// Closes every descriptor from `first` on, whoever opened it. C function: `close_range`.
+/// Closes every descriptor from `first` on, whoever opened it.
+///
+/// C function: `close_range`.
 public func closeDescriptors(from first: Int32) throws(SystemError) {
     try check("close_range") { close_range(UInt32(first), UInt32.max, 0) }
 }
 
-/// Orphans below this process become its children, to be reaped by it. C function: `prctl(PR_SET_CHILD_SUBREAPER)`.
+/// Orphans below this process become its children, to be reaped by it.
+///
+/// C function: `prctl(PR_SET_CHILD_SUBREAPER)`.
 public func becomeSubreaper() throws(SystemError) {
     try check("prctl(PR_SET_CHILD_SUBREAPER)") { skiff_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 }
 
-/// No process of the same user may trace this one or read its descriptors and memory. C function: `prctl(PR_SET_DUMPABLE)`.
+/// No process of the same user may trace this one or read its descriptors and memory.
+///
+/// C function: `prctl(PR_SET_DUMPABLE)`.
 public func becomeUndumpable() throws(SystemError) {
     try check("prctl(PR_SET_DUMPABLE)") { skiff_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) }
 }
 
-/// Sends what fits; a vanished peer is `EPIPE` and no signal. C function: `send(MSG_NOSIGNAL)`.
+/// Sends what fits; a vanished peer is `EPIPE` and no signal.
+///
+/// C function: `send(MSG_NOSIGNAL)`.
 public func sendSome(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
     try check("send") { send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
 }
 
-/// Sends what fits of the bytes from an offset on. C function: `send(MSG_NOSIGNAL)`.
+/// Sends what fits of the bytes from an offset on.
+///
+/// C function: `send(MSG_NOSIGNAL)`.
 public func sendSome(_ socket: Int32, _ bytes: [UInt8], from offset: Int) throws(SystemError) -> Int {
     try check("send") {
         bytes.withUnsafeBytes { buffer in
@@ -34,7 +45,9 @@ public func sendSome(_ socket: Int32, _ bytes: [UInt8], from offset: Int) throws
     }
 }
 
-/// Writes a part of the bytes, however many calls that takes. C function: `write`.
+/// Writes a part of the bytes, however many calls that takes.
+///
+/// C function: `write`.
 public func writeAll(_ raw: Int32, _ bytes: [UInt8], in range: Range<Int>) throws(SystemError) {
     var at = range.lowerBound
     while at < range.upperBound {
@@ -47,24 +60,36 @@ public func writeAll(_ raw: Int32, _ bytes: [UInt8], in range: Range<Int>) throw
     }
 }
 
-/// Cuts a file of ours to a length. C function: `ftruncate`.
+/// Cuts a file of ours to a length.
+///
+/// C function: `ftruncate`.
 public func truncate(_ raw: Int32, to length: Int64) throws(SystemError) {
     try check("ftruncate", "\(raw)") { ftruncate(raw, off_t(length)) }
 }
 
-/// The caller's user on the kernel's books. C function: `geteuid`.
+/// The caller's user on the kernel's books.
+///
+/// C function: `geteuid`.
 public func effectiveUser() -> uid_t { geteuid() }
 
-/// Ends the process at once: no handlers run, nothing is flushed. C function: `_exit`.
+/// Ends the process at once: no handlers run, nothing is flushed.
+///
+/// C function: `_exit`.
 public func exitNow(_ code: Int32) -> Never { _exit(code) }
 
-/// Takes a mount out of this namespace, at once, however busy it is. C function: `umount2(MNT_DETACH)`.
+/// Takes a mount out of this namespace, at once, however busy it is.
+///
+/// C function: `umount2(MNT_DETACH)`.
 public func detachMount(_ path: String) throws(SystemError) {
     try check("umount", path) { umount2(path, Int32(MNT_DETACH)) }
 }
 
-/// This process's number. C function: `getpid`.
+/// This process's number.
+///
+/// C function: `getpid`.
 public func processNumber() -> pid_t { getpid() }
 
-/// Closes a descriptor that was handed over as a number. C function: `close`.
+/// Closes a descriptor that was handed over as a number.
+///
+/// C function: `close`.
 public func closeDescriptor(_ raw: Int32) { _ = CLinux.close(raw) }

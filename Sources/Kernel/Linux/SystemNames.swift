@@ -1,6 +1,8 @@
 internal import CLinux
 
-/// The machine and the kernel's release. C function: `uname`.
+/// The machine and the kernel's release.
+///
+/// C function: `uname`.
 public func systemNames() throws(SystemError) -> (machine: String, release: String) {
     var names = utsname()
     try check("uname") { uname(&names) }

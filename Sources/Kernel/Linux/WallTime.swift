@@ -11,7 +11,9 @@ public struct WallTime: Sendable, Hashable {
         self.nanoseconds = nanoseconds
     }
 
-    /// The clock now. C function: `clock_gettime(CLOCK_REALTIME)`.
+    /// The clock now.
+    ///
+    /// C function: `clock_gettime(CLOCK_REALTIME)`.
     public static func now() -> WallTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -27,7 +27,7 @@ final class LittleServer: Sendable {
     private let log = Mutex<[Request]>([])
     let port: Int
     var requests: [Request] { log.withLock { $0 } }
-    /// `127.0.0.1:port`
+    /// The address, `127.0.0.1:port`.
     var address: String { "127.0.0.1:\(port)" }
 
     /// Answers until the test's body ends.

@@ -164,7 +164,7 @@ extension SeccompProfile {
             (0x20, 0, 0, 0),  // A = seccomp_data.nr
             (0x35, 2, 0, 0x4000_0000),  // if A >= the x32 bit, out
             (0x25, 0, 1, UInt32(newest)),  // if A > newest
-            (0x06, 0, 0, SyscallAction.fail(38 /* ENOSYS */).rawValue),
+            (0x06, 0, 0, SyscallAction.fail(38).rawValue),  // ENOSYS
         ]
         var bytes: [UInt8] = []
         for (code, yes, no, constant) in instructions {

@@ -7,7 +7,8 @@ extension SeccompProfile {
     /// The source is moby's `profiles/seccomp/default.json`; what a newer libseccomp than the one linked knows only is
     /// answered with `ENOSYS` (see `SeccompProfile.program`).
     static let standard = SeccompProfile(
-        defaultAction: .fail(1 /* EPERM */),
+        // EPERM, unless a rule says otherwise.
+        defaultAction: .fail(1),
         architectures: .native,
         rules: always + limited + byArchitecture + byCapability)
 
@@ -37,8 +38,8 @@ extension SeccompProfile {
         Rule(
             "clone", when: SyscallCondition(index: 1, comparison: .maskedEqual, value: 0x7e02_0000),
             withoutCapability: "CAP_SYS_ADMIN", on: ["s390", "s390x"]),
-        // Its flags are behind a pointer, out of a filter's sight: libc falls back to clone.
-        Rule("clone3", action: .fail(38 /* ENOSYS */), withoutCapability: "CAP_SYS_ADMIN"),
+        // Its flags are behind a pointer, out of a filter's sight: ENOSYS makes libc fall back to clone.
+        Rule("clone3", action: .fail(38), withoutCapability: "CAP_SYS_ADMIN"),
     ]
 
     /// Calls that only some machines have.

@@ -1,7 +1,9 @@
 internal import CLinux
 internal import Linux
 
-/// Clears away what a killed shim could not: its container's processes, cgroups, and its directory. Blocking.
+/// Clears away what a killed shim could not: its container's processes, cgroups, and its directory.
+///
+/// Blocking.
 enum Leftovers {
     /// Where the host mounts its hierarchies.
     private static let cgroupRoot = "/sys/fs/cgroup"

@@ -34,6 +34,7 @@ public final class ContainerTask: Sendable {
     }
 
     /// How it ended, as soon as it has and its output is in the log; any number of callers may wait.
+    ///
     /// Cancelling the waiting task does not end the wait.
     public var exit: ExitStatus { get async { await record.exit.value } }
 

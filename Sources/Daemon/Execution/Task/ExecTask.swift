@@ -17,8 +17,10 @@ public final class ExecTask: Sendable {
         self.task = task
     }
 
-    /// How it ended. The shim tells it before it ends the streams; the two come by different sockets, so who has read a
-    /// stream to its end still awaits this before telling anybody that the stream has ended.
+    /// How it ended.
+    ///
+    /// The shim tells it before it ends the streams; the two come by different sockets, so who has read a stream to its
+    /// end still awaits this before telling anybody that the stream has ended.
     public var exit: ExitStatus { get async { await record.exit.value } }
 
     /// The status if it has ended.

@@ -47,9 +47,10 @@ public struct StartFailure: Error, Sendable, Hashable {
     /// The exit code Docker gives the container: 127 not found, 126 not executable, 128 anything else.
     public var exitCode: Int32 {
         guard stage == "exec" || stage == "workingDirectory" else { return 128 }
+        // ENOENT and ENOTDIR; EPERM, ENOEXEC, EACCES and EISDIR.
         switch errno {
-        case 2 /* ENOENT */, 20 /* ENOTDIR */: return 127
-        case 13 /* EACCES */, 8 /* ENOEXEC */, 1 /* EPERM */, 21 /* EISDIR */: return 126
+        case 2, 20: return 127
+        case 1, 8, 13, 21: return 126
         default: return 128
         }
     }

@@ -59,7 +59,9 @@ public final class AttachedStream: Sendable {
 
     deinit { if let raw = number.withLock({ $0 }) { _ = OwnedDescriptor(owning: raw) } }
 
-    /// Gives the socket away, once: the caller (or the NIO channel it becomes) closes it. -1 when it is gone already.
+    /// Gives the socket away, once.
+    ///
+    /// The caller (or the NIO channel it becomes) closes it. -1 when it is gone already.
     public func take() -> Int32 {
         number.withLock { number in
             defer { number = nil }

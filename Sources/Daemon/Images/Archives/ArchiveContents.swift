@@ -2,7 +2,9 @@ internal import Failures
 internal import JSON
 internal import OCI
 
-/// What an archive's documents say is in it: images with the files that make them. Pure.
+/// What an archive's documents say is in it: images with the files that make them.
+///
+/// Pure.
 ///
 /// An archive may speak two languages at once, as Docker writes it since version 25: `index.json` of the OCI layout, which
 /// has the manifests byte for byte, and `manifest.json`, which has the names. Where both are, they complete each other.
@@ -116,7 +118,7 @@ struct ArchiveContents {
 
     // MARK: docker-archive
 
-    /// `[{"Config": path, "RepoTags": [name], "Layers": [path, …]}]`
+    /// Reads a docker-archive's `manifest.json`, a list of objects with `Config`, `RepoTags` and `Layers`.
     private func addDocker(_ bytes: [UInt8], to entries: inout [Entry]) throws(Failure) {
         guard let list = (try? JSON.parse(bytes))?.arrayValue else {
             throw Failure(.invalid, "the archive's manifest.json is not a list")

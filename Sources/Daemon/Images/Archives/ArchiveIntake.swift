@@ -20,7 +20,9 @@ struct ArchiveIntake: Sendable {
     /// More layers than that wait until the documents say whether anybody wants them.
     private static let maximumUnpacking = 128
 
-    /// Reads the archive to its end. Blocks. On failure everything spooled so far is in `self`, for the caller to drop.
+    /// Reads the archive to its end.
+    ///
+    /// Blocks. On failure everything spooled so far is in `self`, for the caller to drop.
     mutating func read(_ stream: any ByteSource, into layers: LayerStore, progress: ProgressSink) throws(Failure) {
         let tar = TarReader(try Decompressor(stream))
         var entries = 0

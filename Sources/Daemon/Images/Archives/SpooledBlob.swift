@@ -30,7 +30,9 @@ final class SpooledBlob: Sendable {
 
     private static let blockBytes = 256 << 10
 
-    /// Reads a source to its end into the content store's ingest area. Blocks.
+    /// Reads a source to its end into the content store's ingest area.
+    ///
+    /// Blocks.
     ///
     /// - Parameters:
     ///   - prefix: bytes that were read from the source already.
@@ -78,12 +80,16 @@ final class SpooledBlob: Sendable {
         }
     }
 
-    /// The digest of the bytes, read again. Blocks. Only for blobs nobody names.
+    /// The digest of the bytes, read again.
+    ///
+    /// Blocks. Only for blobs nobody names.
     func digest() throws(Failure) -> Digest {
         try HashingSource(BlobTailSource(tail)).finish()
     }
 
-    /// The unpacked files, once; nil where nobody unpacked them or somebody took them. They are the caller's then.
+    /// The unpacked files, once; nil where nobody unpacked them or somebody took them.
+    ///
+    /// They are the caller's then.
     func takeDraft() async throws(Failure) -> UnpackedLayer? {
         guard let unpacked else { return nil }
         let draft = try await unpacked.value()

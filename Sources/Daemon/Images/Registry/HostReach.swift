@@ -20,7 +20,9 @@ enum HostReach: Sendable, Hashable {
         self = HostReach.judge(bytes)
     }
 
-    /// The 4 or 16 bytes of an address in network order, nil for a name. C function: `inet_pton`.
+    /// The 4 or 16 bytes of an address in network order, nil for a name.
+    ///
+    /// C function: `inet_pton`.
     static func bytes(of address: String) -> [UInt8]? {
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)

@@ -24,7 +24,9 @@ public final class Registries: Sendable {
         tokens = TokenSource(transport: transport)
     }
 
-    /// Ends all connections. Must be called once, before the last reference goes.
+    /// Ends all connections.
+    ///
+    /// Must be called once, before the last reference goes.
     public func shutdown() async { try? await transport.client.shutdown() }
 
     /// Takes over new settings; conversations that run keep the old ones.

@@ -79,7 +79,9 @@ extension RegistryClient {
         }
     }
 
-    /// Where an upload goes on. Another host is allowed as it is for downloads, and gets no credentials.
+    /// Where an upload goes on.
+    ///
+    /// Another host is allowed as it is for downloads, and gets no credentials.
     private func location(of answer: Answer) throws(Failure) -> RegistryURL {
         guard let location = answer.response.headers.first(name: "Location").flatMap({ answer.url.resolving($0) })
         else {

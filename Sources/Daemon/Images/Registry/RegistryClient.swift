@@ -85,7 +85,7 @@ struct RegistryClient: Sendable {
         return tags
     }
 
-    /// `Link: </v2/x/tags/list?last=b&n=2>; rel="next"` (RFC 8288)
+    /// The address of the next page, out of a `Link` header (RFC 8288).
     private static func nextPage(_ answer: Answer) -> RegistryURL? {
         guard let link = answer.response.headers.first(name: "Link"), link.contains("next"),
             let open = link.firstIndex(of: "<"),
@@ -214,7 +214,7 @@ struct RegistryClient: Sendable {
         return bare.isEmpty ? nil : MediaType(rawValue: String(bare))
     }
 
-    /// `bytes 100-199/200`
+    /// The first byte's number in a `Content-Range` such as `bytes 100-199/200`.
     private static func start(ofRange text: String) -> Int64? {
         guard text.hasPrefix("bytes ") else { return nil }
         return Int64(text.dropFirst(6).prefix { $0 != "-" })

@@ -80,7 +80,9 @@ struct RegistryTransport: Sendable {
 }
 
 extension HTTPClientResponse {
-    /// A short body, whole. More than `limit` bytes are refused.
+    /// A short body, whole.
+    ///
+    /// More than `limit` bytes are refused.
     func bytes(limit: Int, of what: String, _ origin: RegistryURL.Origin) async throws(Failure) -> [UInt8] {
         var bytes: [UInt8] = []
         do {

@@ -15,7 +15,9 @@ public struct RegistrySettings: Sendable, Hashable {
 /// One place a registry may answer at, and how far it is trusted.
 struct RegistryEndpoint: Sendable, Hashable {
     var origin: RegistryURL.Origin
-    /// What stands before `/v2/`, for mirrors below a path. Empty or with a leading slash.
+    /// What stands before `/v2/`, for mirrors below a path.
+    ///
+    /// Empty or with a leading slash.
     var prefix: String = ""
     /// The domain of the references it answers for, `docker.io` for a mirror.
     var domain: String
@@ -26,7 +28,9 @@ struct RegistryEndpoint: Sendable, Hashable {
     func url(_ path: String) -> RegistryURL { RegistryURL(origin: origin, path: prefix + path) }
 }
 
-/// Decides where a domain's registry is to be looked for, in order. Pure.
+/// Decides where a domain's registry is to be looked for, in order.
+///
+/// Pure.
 ///
 /// Plain HTTP is never a fall-back but for loopback addresses and hosts listed as insecure. (security: CVE-2019-10214)
 struct Resolver: Sendable {

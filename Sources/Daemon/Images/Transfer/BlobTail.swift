@@ -75,7 +75,9 @@ final class BlobTail: Sendable {
     }
 }
 
-/// Reads a ``BlobTail`` from its first byte to its end, waiting where it has not come yet. Blocks: on a thread only.
+/// Reads a ``BlobTail`` from its first byte to its end, waiting where it has not come yet.
+///
+/// Blocks: on a thread only.
 final class BlobTailSource: ByteSource, Sendable {
     private let tail: BlobTail
     private let semaphore = ThreadSignal()

@@ -2,7 +2,9 @@ internal import Failures
 internal import NIOPosix
 
 extension NIOThreadPool {
-    /// Runs work that blocks on a thread of the pool. A cancelled task does not begin it.
+    /// Runs work that blocks on a thread of the pool.
+    ///
+    /// A cancelled task does not begin it.
     func blocking<Value: Sendable>(
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {

@@ -23,8 +23,9 @@ public final class BlockingBody: ByteSource, Sendable {
 
     public init(capacity: Int = 4 << 20) { self.capacity = capacity }
 
-    /// Hands over the whole body and marks its end. Returns early when the reader has left; a cancelled task makes the
-    /// reader fail.
+    /// Hands over the whole body and marks its end.
+    ///
+    /// Returns early when the reader has left; a cancelled task makes the reader fail.
     public func feed<Body: AsyncSequence>(_ body: Body) async where Body.Element == ByteBuffer {
         do {
             for try await buffer in body where buffer.readableBytes > 0 {
@@ -115,7 +116,9 @@ public final class BlockingBody: ByteSource, Sendable {
 }
 
 extension BlockingBody {
-    /// Gives a body to code that reads and blocks, on a thread of `threads`. A cancelled task makes the reader fail.
+    /// Gives a body to code that reads and blocks, on a thread of `threads`.
+    ///
+    /// A cancelled task makes the reader fail.
     static func reading<Body: AsyncSequence & Sendable, Value: Sendable>(
         _ body: Body, on threads: NIOThreadPool, _ read: @escaping @Sendable (BlockingBody) -> Value,
         onFailure: @Sendable (Failure) -> Value

@@ -2,7 +2,9 @@ internal import Archive
 internal import Failures
 internal import OCI
 
-/// Passes bytes on and takes their digest on the way. One thread at a time, like every source.
+/// Passes bytes on and takes their digest on the way.
+///
+/// One thread at a time, like every source.
 final class HashingSource: ByteSource {
     private let source: any ByteSource
     private var sum = SHA256Sum()

@@ -1,7 +1,9 @@
 internal import Failures
 internal import Synchronization
 
-/// A result that comes once and that many may wait for. Whoever is cancelled stops waiting at once.
+/// A result that comes once and that many may wait for.
+///
+/// Whoever is cancelled stops waiting at once.
 final class Latch<Value: Sendable>: Sendable {
     private struct State {
         var result: Result<Value, Failure>?

@@ -210,7 +210,9 @@ struct UnpackedLayer: Sendable {
     var diffID: Digest?
     var size: LayerSize
 
-    /// Reads the blob to its end. Blocks. On failure the draft is the caller's to discard.
+    /// Reads the blob to its end.
+    ///
+    /// Blocks. On failure the draft is the caller's to discard.
     static func unpack(_ source: any ByteSource, into draft: LayerDraft) throws(Failure) -> UnpackedLayer {
         let decompressor = try Decompressor(source)
         let unpacker = LayerUnpacker(into: draft.directory.raw)

@@ -12,7 +12,9 @@ struct LayerTarget: Sendable, Hashable {
     /// The chain below, nil for the bottom layer.
     var parent: Digest?
 
-    /// The layers of an image, bottom first. Manifest and configuration must agree on their number.
+    /// The layers of an image, bottom first.
+    ///
+    /// Manifest and configuration must agree on their number.
     static func targets(_ manifest: Manifest, _ config: ImageConfig) throws(Failure) -> [LayerTarget] {
         let diffIDs = config.rootfs.diffIDs
         guard manifest.layers.count == diffIDs.count else {

@@ -2,7 +2,9 @@ internal import Failures
 public import JSON
 
 extension RuntimeSpec {
-    /// The part of the document that is Linux's own. See config-linux.md.
+    /// The part of the document that is Linux's own.
+    ///
+    /// See config-linux.md.
     public struct LinuxSettings: Sendable, Hashable {
         public var namespaces: [Namespace] = []
         public var uidMappings: [IDMapping] = []

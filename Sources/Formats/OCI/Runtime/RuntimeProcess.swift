@@ -2,7 +2,9 @@ public import Failures
 public import JSON
 
 extension RuntimeSpec {
-    /// A process in a container: its first one, or one that enters later. See config.md, "Process".
+    /// A process in a container: its first one, or one that enters later.
+    ///
+    /// See config.md, "Process".
     public struct Process: Sendable, Hashable {
         public var terminal: Bool
         /// Rows and columns of the terminal at its start.
@@ -50,7 +52,9 @@ extension RuntimeSpec {
         public var umask: UInt32?
         public var additionalGids: [UInt32] = []
         /// Docker's `user[:group]`, looked up in the container's own `/etc/passwd` and `/etc/group` once the process is
-        /// inside; it overrides the numbers. The specification has the member for Windows only: on Linux it is Skiff's own.
+        /// inside; it overrides the numbers.
+        ///
+        /// The specification has the member for Windows only: on Linux it is Skiff's own.
         public var name: String?
         /// Further groups by name or number, looked up in the same way; Skiff's own.
         public var additionalGroups: [String] = []

@@ -2,7 +2,9 @@ public import Failures
 public import JSON
 
 extension RuntimeSpec {
-    /// What a container's cgroup may use; nil leaves a limit as it is. See config-linux.md, "Control groups".
+    /// What a container's cgroup may use; nil leaves a limit as it is.
+    ///
+    /// See config-linux.md, "Control groups".
     public struct Resources: Sendable, Hashable {
         public var devices: [DeviceRule] = []
         public var memory = Memory()
@@ -18,7 +20,9 @@ extension RuntimeSpec {
         public var unified: [String: String] = [:]
         public init() {}
 
-        /// A rule of the device list; nil numbers mean all. Rules hold in order, the last that matches wins.
+        /// A rule of the device list; nil numbers mean all.
+        ///
+        /// Rules hold in order, the last that matches wins.
         public struct DeviceRule: Sendable, Hashable {
             public var allow: Bool
             /// `a`, `b` or `c`.

@@ -69,7 +69,9 @@ public struct Cgroup: Sendable {
     /// How often the kernel killed a process of the group for want of memory.
     public func outOfMemoryKills() -> UInt64 { driver.outOfMemoryKills() }
 
-    /// Removes the group; fine when it is gone. Processes on their way out are waited for, shortly.
+    /// Removes the group; fine when it is gone.
+    ///
+    /// Processes on their way out are waited for, shortly.
     public func delete() throws(SystemError) { try driver.delete() }
 
     /// Open directories and files by which a process joins.

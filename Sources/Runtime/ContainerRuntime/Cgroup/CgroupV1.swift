@@ -2,7 +2,9 @@ internal import CLinux
 internal import Linux
 internal import OCI
 
-/// A group in each of the v1 hierarchies. Kernel documentation: admin-guide/cgroup-v1/.
+/// A group in each of the v1 hierarchies.
+///
+/// Kernel documentation: admin-guide/cgroup-v1/.
 struct CgroupV1: CgroupDriver {
     let layout: CgroupLayout
     let path: String

@@ -2,7 +2,9 @@ internal import CLinux
 internal import Linux
 internal import OCI
 
-/// A group in the unified hierarchy. Kernel documentation: admin-guide/cgroup-v2.rst.
+/// A group in the unified hierarchy.
+///
+/// Kernel documentation: admin-guide/cgroup-v2.rst.
 struct CgroupV2: CgroupDriver {
     let root: String
     let path: String
@@ -24,8 +26,9 @@ struct CgroupV2: CgroupDriver {
         }
     }
 
-    /// Hands every controller of a group on to its children. One that cannot be (a process in the group itself) is seen
-    /// when a limit needs it.
+    /// Hands every controller of a group on to its children.
+    ///
+    /// One that cannot be (a process in the group itself) is seen when a limit needs it.
     private func delegateControllers(in group: String) throws(SystemError) {
         let there = Set(try readText(group + "/cgroup.controllers").split(whereSeparator: \.isWhitespace))
         let passed = Set(try readText(group + "/cgroup.subtree_control").split(whereSeparator: \.isWhitespace))

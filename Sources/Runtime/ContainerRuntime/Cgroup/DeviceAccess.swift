@@ -47,8 +47,9 @@ struct DeviceAccess: Sendable, Hashable {
         return list
     }
 
-    /// Nodes may be made, though not opened; the standard devices and terminals may be used. See runc's and crun's
-    /// default lists, which agree.
+    /// Nodes may be made, though not opened; the standard devices and terminals may be used.
+    ///
+    /// See runc's and crun's default lists, which agree.
     private static let required: [DeviceAccess] =
         ["c", "b"].map { DeviceAccess(allow: true, type: $0, access: "m") }
         + [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2)].map {

@@ -66,7 +66,9 @@ struct DeviceProgram {
                 | UInt64(UInt32(bitPattern: constant)) << 32)
     }
 
-    /// Loads the program and attaches it to a group. C function: `bpf(BPF_PROG_LOAD)`, `bpf(BPF_PROG_ATTACH)`.
+    /// Loads the program and attaches it to a group.
+    ///
+    /// C function: `bpf(BPF_PROG_LOAD)`, `bpf(BPF_PROG_ATTACH)`.
     func attach(to group: String) throws(SystemError) {
         let directory = try open(group, O_RDONLY | O_DIRECTORY)
         let program = OwnedDescriptor(

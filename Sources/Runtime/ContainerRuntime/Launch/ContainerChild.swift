@@ -145,7 +145,9 @@ struct ContainerChild {
         }
     }
 
-    /// Waits for `start`. The FIFO is open for writing here as well, so that the read blocks instead of seeing its end.
+    /// Waits for `start`.
+    ///
+    /// The FIFO is open for writing here as well, so that the read blocks instead of seeing its end.
     private func awaitStart(_ gate: Int32) throws(RuntimeFailure) {
         try step(.exec) { () throws(SystemError) in
             var byte: UInt8 = 0

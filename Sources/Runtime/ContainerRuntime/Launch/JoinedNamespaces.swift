@@ -67,7 +67,9 @@ struct IDMappings: Sendable {
     var uid: [RuntimeSpec.IDMapping]
     var gid: [RuntimeSpec.IDMapping]
 
-    /// Writes the maps of a child that waits for them. Files: `/proc/<pid>/{uid_map,gid_map}`, user_namespaces(7).
+    /// Writes the maps of a child that waits for them.
+    ///
+    /// Files: `/proc/<pid>/{uid_map,gid_map}`, user_namespaces(7).
     func write(for pid: pid_t) throws(RuntimeFailure) {
         try step(.namespaces) { () throws(SystemError) in
             try writeControl("/proc/\(pid)/uid_map", Self.text(uid))

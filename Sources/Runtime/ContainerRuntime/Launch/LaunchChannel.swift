@@ -86,8 +86,9 @@ struct LaunchChannel: ~Copyable {
     }
 }
 
-/// The child's frame: does the work, and on a failure reports it and ends. It does not return, though it does not say so:
-/// the compiler would find the caller's clean-up unreachable.
+/// The child's frame: does the work, and on a failure reports it and ends.
+///
+/// It does not return, though it does not say so: the compiler would find the caller's clean-up unreachable.
 func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(RuntimeFailure) -> Never) {
     let peer = channel.childEnd
     _ = close(channel.parentEnd)

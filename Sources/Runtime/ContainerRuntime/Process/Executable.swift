@@ -6,7 +6,9 @@ enum Executable {
     /// The search path where the environment has none; execvp(3).
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// The path to execute, found with the process's own rights. A name with a slash is taken as it is.
+    /// The path to execute, found with the process's own rights.
+    ///
+    /// A name with a slash is taken as it is.
     ///
     /// The texts are those of Go's `exec` package, because Docker's clients choose the exit code by them.
     static func find(_ name: String, path: String?) throws(RuntimeFailure) -> String {

@@ -6,7 +6,9 @@ internal import Linux
 /// It is this process itself, already confined as the program will be, with the program as its only own child: no file has to
 /// be put into the container. It stays undumpable, so that nothing inside reads the host's binary through `/proc/1/exe`.
 enum ReapingInit {
-    /// Forks; returns in the child, which goes on to become the program. The parent never returns.
+    /// Forks; returns in the child, which goes on to become the program.
+    ///
+    /// The parent never returns.
     static func splitOff() throws(SystemError) {
         var all = sigset_t()
         sigfillset(&all)

@@ -20,7 +20,9 @@ enum Console {
         return pair
     }
 
-    /// Unlocks a master and opens its other side. The caller owns both numbers.
+    /// Unlocks a master and opens its other side.
+    ///
+    /// The caller owns both numbers.
     static func openPeer(
         of master: consuming OwnedDescriptor, size: WindowSize?
     ) throws(SystemError) -> (master: Int32, peer: Int32) {

@@ -2,7 +2,9 @@ internal import CLinux
 internal import Linux
 internal import OCI
 
-/// The device nodes and links of a container's `/dev`. See config-linux.md, "Default Devices", and runtime-linux.md.
+/// The device nodes and links of a container's `/dev`.
+///
+/// See config-linux.md, "Default Devices", and runtime-linux.md.
 struct DeviceStep {
     /// In a user namespace nodes cannot be made: the host's are mounted instead.
     var bindsFromHost: Bool

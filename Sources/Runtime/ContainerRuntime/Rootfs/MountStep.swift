@@ -75,7 +75,9 @@ struct MountStep {
         }
     }
 
-    /// v2: the one file system. v1: a small tmpfs with a directory for each hierarchy, as every host shows it.
+    /// Shows the container its cgroups.
+    ///
+    /// On v2 that is the one file system, on v1 a small tmpfs with a directory for each hierarchy, as hosts have it.
     private func mountCgroups(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
         let target = try root.directory(mount.destination)
         guard cgroups.isV1 else {

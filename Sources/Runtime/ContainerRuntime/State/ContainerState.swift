@@ -126,7 +126,9 @@ public struct StateDirectory: Sendable {
     }
 }
 
-/// When a process began, nil when there is none or only its remains (state Z or X). File: `/proc/<pid>/stat`, field 22.
+/// When a process began, nil when there is none or only its remains (state Z or X).
+///
+/// File: `/proc/<pid>/stat`, field 22.
 public func processStartTime(_ pid: pid_t) -> UInt64? {
     guard pid > 0, let text = try? readText("/proc/\(pid)/stat", limit: 4096),
         let end = text.lastIndex(of: ")")
