@@ -213,7 +213,23 @@ extension Networks {
         spares.close()
         let reaper = reaper.withLock { $0.take() }
         await reaper?.stop()
+        await removeUnusedDevices()
         await host.stop()
+    }
+
+    /// Where nothing runs, a daemon that ends leaves no bridge and no table: the next start makes both again from the rows.
+    private func removeUnusedDevices() async {
+        let (bridges, removal) = state.withLock { state in
+            state.sandboxes.isEmpty
+                ? (state.networks.values.compactMap { $0.bridge?.name }, state.firewall.removal) : ([], "")
+        }
+        if bridges.isEmpty { return }
+        do {
+            try await host.run { tools in
+                try tools.filter.run(removal)
+                for bridge in bridges { try tools.removeLink(bridge) }
+            }
+        } catch { logger.warning("a bridge or rule is left", metadata: ["error": "\(error)"]) }
     }
 
     func teardownNow() async {
