@@ -6,6 +6,7 @@ import HTTPServer
 import Images
 import JSON
 import NIOCore
+import NIOHTTP1
 import OCI
 import Testing
 
