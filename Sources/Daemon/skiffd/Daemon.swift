@@ -17,7 +17,9 @@ struct Daemon {
     let services: [any Service]
     let close: @Sendable () async -> Void
 
-    static func assemble(_ settings: DaemonSettings, shim: String?, logger: Logger) async throws -> Daemon {
+    static func assemble(
+        _ settings: DaemonSettings, from source: ConfigurationSource, shim: String?, logger: Logger
+    ) async throws -> Daemon {
         let environment = ProcessEnvironment.read()
         let directories = try StateDirectories(settings)
         if let path = settings.pidfile { try StateDirectories.writePidfile(path) }
@@ -98,7 +100,10 @@ struct Daemon {
         let facts = HostFacts.read(
             settings, id: try StateDirectories.daemonID(settings.dataRoot), environment: environment)
         let api = APIServer(services: services, facts: facts, listeners: listeners, group: group, logger: logger)
-        return Daemon(services: [api]) {
+        let reloader = Reloader(
+            source: source, registries: registries, events: events, daemonID: facts.id, name: facts.name, logger: logger
+        )
+        return Daemon(services: [reloader, api]) {
             await supervision.close()
             await networks.shutdown()
             await registries.shutdown()

@@ -25,10 +25,10 @@ struct Skiffd: AsyncParsableCommand {
     }
 
     private func start() async throws {
-        let path = options.configFile ?? ConfigurationFile.standardPath
-        let file = try ConfigurationFile.read(path, mustExist: options.configFile != nil)
-        try file.check(against: options.given)
-        let settings = try DaemonSettings(file.values.merging(options.given) { _, given in given })
+        let source = ConfigurationSource(
+            path: options.configFile ?? ConfigurationFile.standardPath, mustExist: options.configFile != nil,
+            given: options.given)
+        let settings = try source.settings()
         if options.validate { return try writeAll(1, "configuration OK\n") }
         guard effectiveUser() == 0 else {
             throw Failure(.forbidden, "the daemon needs to be started with root privileges: run it with sudo")
@@ -37,8 +37,10 @@ struct Skiffd: AsyncParsableCommand {
         do { try changeDirectory("/") } catch { throw Failure(.internal, "cannot work in /: \(error)", cause: error) }
 
         let logger = Self.logger(settings)
-        for key in file.ignored { logger.warning("a directive has no effect", metadata: ["directive": "\(key)"]) }
-        let daemon = try await Daemon.assemble(settings, shim: options.shim, logger: logger)
+        for key in try source.file().ignored {
+            logger.warning("a directive has no effect", metadata: ["directive": "\(key)"])
+        }
+        let daemon = try await Daemon.assemble(settings, from: source, shim: options.shim, logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: daemon.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
