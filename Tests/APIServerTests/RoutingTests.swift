@@ -60,10 +60,11 @@ import Testing
         #expect(table.route(.POST, ["_ping"]) == nil)
     }
 
-    @Test(arguments: [
-        (Failure.Kind.invalid, 400), (.unauthorized, 401), (.forbidden, 403), (.notFound, 404), (.conflict, 409),
-        (.notModified, 304), (.notImplemented, 501), (.unavailable, 503), (.internal, 500),
-    ] as [(Failure.Kind, Int)])
+    @Test(
+        arguments: [
+            (Failure.Kind.invalid, 400), (.unauthorized, 401), (.forbidden, 403), (.notFound, 404), (.conflict, 409),
+            (.notModified, 304), (.notImplemented, 501), (.unavailable, 503), (.internal, 500),
+        ] as [(Failure.Kind, Int)])
     func kindsHaveStatuses(kind: Failure.Kind, status: Int) {
         let reply = Reply.failure(Failure(kind, "some <thing>"))
         #expect(Int(reply.status.code) == status)
