@@ -77,6 +77,7 @@ public struct Supervision: Sendable {
                 group.addTask { _ = await container.queue.enqueue { () throws(Failure) in }.value }
             }
         }
+        _ = await containers.sweeper.enqueue { () throws(Failure) in }.value
     }
 
     private func load() async throws(Failure) -> [Container] {

@@ -74,19 +74,7 @@ extension ContainerService {
             }
             throw error
         }
-        let configuration = configuration
-        let snapshots = snapshots
         await container.withLock { $0.collection }?.value
-        do throws(Failure) {
-            try await pool.blocking { () throws(Failure) in
-                try snapshots.remove(record.snapshot)
-                let folder = configuration.directory(ofContainer: record.id)
-                guard exists(folder) else { return }
-                try describing("remove \(folder)") { () throws(SystemError) in try removeTree(folder) }
-            }
-        } catch {
-            report(error, "something of a removed container is left until the next start", container)
-        }
         container.withLock { state in
             state.isRemoved = true
             // Their other ends see the end.
@@ -98,8 +86,31 @@ extension ContainerService {
         for wait in container.withLock({ $0.takeWaits() }) {
             wait.promise.fulfil(WaitResult(exitCode: record.lifecycle.state.exitCode))
         }
+        sweep(container)
         if withVolumes {
             await volumes.discard(record.mounts.filter { $0.kind == .volume && $0.isAnonymous }.map(\.name))
+        }
+    }
+
+    /// Deletes what a removed container left on disk, behind the answer.
+    ///
+    /// The file system takes a millisecond per directory, and nobody can ask for any of it any more. What a crash leaves
+    /// is found without an owner at the next start.
+    private func sweep(_ container: Container) {
+        let configuration = configuration
+        let snapshots = snapshots
+        let pool = pool
+        sweeper.enqueue { () throws(Failure) in
+            do throws(Failure) {
+                try await pool.blocking { () throws(Failure) in
+                    try snapshots.remove(ContainerRecord.snapshotKey(container.id))
+                    let folder = configuration.directory(ofContainer: container.id)
+                    guard exists(folder) else { return }
+                    try describing("remove \(folder)") { () throws(SystemError) in try removeTree(folder) }
+                }
+            } catch {
+                self.report(error, "something of a removed container is left until the next start", container)
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ public final class ContainerService: Sendable {
     let logger: Logger
     let logWatcher: LogWatcher
     let runs = Mutex<UInt64>(0)
+    /// Deletions on disk, one after the other.
+    let sweeper = SerialQueue()
     /// The daemon is going: nothing is started or recorded any more.
     let isClosing = Atomic(false)
 

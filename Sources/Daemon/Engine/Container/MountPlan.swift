@@ -215,6 +215,10 @@ enum MountPlan {
     }
 
     static func volumeName(_ name: String) throws(Failure) -> String {
+        guard name.utf8.count > 1 else {
+            throw Failure(
+                .invalid, "volume name is too short, names should be at least two alphanumeric characters")
+        }
         guard ContainerName.isValid(name) else {
             throw Failure(
                 .invalid,
