@@ -64,9 +64,10 @@ struct Exchange: Sendable {
         return value
     }
 
-    /// A point in time in the query, as unix seconds with an optional fraction; nil when it is absent, empty or 0.
-    func time(_ name: String) throws(Failure) -> Timestamp? {
-        guard let text = query[name], !text.isEmpty, text != "0" else { return nil }
+    /// A point in time in the query, as unix seconds with an optional fraction; nil when it is absent or empty, and for 0
+    /// where that means none.
+    func time(_ name: String, zeroIsNone: Bool = false) throws(Failure) -> Timestamp? {
+        guard let text = query[name], !text.isEmpty, !(zeroIsNone && text == "0") else { return nil }
         guard let time = Timestamp(parameter: text) else {
             throw Failure(.invalid, "invalid value for \"\(name)\": \(text)")
         }

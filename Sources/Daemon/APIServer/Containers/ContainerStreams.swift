@@ -66,8 +66,9 @@ struct ContainerStreams: Sendable {
             throw Failure(.invalid, "Bad parameters: you must choose at least one stream")
         }
         let request = LogRequest(
-            stdout: stdout, stderr: stderr, follow: query.flag("follow"), since: try exchange.time("since"),
-            until: try exchange.time("until"), tail: Self.tail(query["tail"]))
+            stdout: stdout, stderr: stderr, follow: query.flag("follow"),
+            since: try exchange.time("since", zeroIsNone: true),
+            until: try exchange.time("until", zeroIsNone: true), tail: Self.tail(query["tail"]))
         let tty = try containers.inspect(exchange.name).config.tty
         let log = try await containers.logs(exchange.name, request)
         let (timestamps, details) = (query.flag("timestamps"), query.flag("details"))
