@@ -20,7 +20,7 @@ build: setup ## release programs in .build/release
 
 test: setup ## build for debugging and run every test (as root: the root and end-to-end tests too)
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
-	$(SWIFT) test --skip-build --no-parallel $(TEST_FLAGS)
+	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TEST_FLAGS)
 
 check: setup ## formatting, module directions, what the static programs are made of
 	scripts/check
