@@ -3,7 +3,7 @@ internal import Linux
 
 /// Where a program is, by the container's own `PATH`.
 enum Executable {
-    /// The search path where the environment has none; execvp(3).
+    /// The search path where the environment has none; the execvp manual page.
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
     /// The path to execute, found with the process's own rights.
