@@ -69,7 +69,7 @@ let package = Package(
             exclude: ["README.md"], swiftSettings: strict),
         // The Docker Engine API's wire types.
         .target(
-            name: "DockerAPI", dependencies: ["JSON", "OCI"], path: "Sources/Formats/DockerAPI", swiftSettings: strict),
+            name: "DockerAPI", dependencies: ["JSON", "OCI"], path: "Sources/Formats/DockerAPI", exclude: ["README.md"], swiftSettings: strict),
 
         // MARK: Runtime: one container
 
@@ -137,7 +137,7 @@ let package = Package(
             path: "Sources/Daemon/Builder", exclude: ["README.md"], swiftSettings: strict),
         // HTTP/1.1 whose connections may be taken over: the transport of the Docker Engine API.
         .target(
-            name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer",
+            name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer", exclude: ["README.md"],
             swiftSettings: strict),
         // The Docker Engine API.
         .target(
@@ -148,7 +148,7 @@ let package = Package(
                 nioPosix, nioHTTP1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            path: "Sources/Daemon/APIServer", swiftSettings: strict),
+            path: "Sources/Daemon/APIServer", exclude: ["README.md"], swiftSettings: strict),
         // The composition root.
         .executableTarget(
             name: "skiffd",
@@ -160,7 +160,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            path: "Sources/Daemon/skiffd", swiftSettings: strict),
+            path: "Sources/Daemon/skiffd", exclude: ["README.md"], swiftSettings: strict),
 
         // MARK: Tools: what people type
 
