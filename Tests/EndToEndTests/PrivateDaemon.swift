@@ -108,6 +108,9 @@ struct PrivateDaemon: Sendable {
         try await run("skiff", arguments, input: input)
     }
 
+    /// Runs Skiff's own command line with words that were put together.
+    func skiff(_ arguments: [String]) async throws -> Finished { try await run("skiff", arguments, input: "") }
+
     /// Runs Skiff's command line and expects success.
     @discardableResult
     func must(_ arguments: String..., input: String = "", at location: SourceLocation = #_sourceLocation) async throws
