@@ -6,13 +6,18 @@
 #define _GNU_SOURCE 1
 #endif
 
-// _GNU_SOURCE renames the one member of fd_set; Swift's own Glibc module has the other name, and a program that imports
-// both must see one type. Nobody here uses select.
+// _GNU_SOURCE changes the shape of three types: a member's name in fd_set and in utsname, and the enumerations behind
+// getrusage and setrlimit. Swift's own Glibc module has the plain ones, and a program that imports both must see one type.
 #include <features.h>
 #pragma push_macro("__USE_XOPEN")
 #undef __USE_XOPEN
 #include <sys/select.h>
 #pragma pop_macro("__USE_XOPEN")
+#pragma push_macro("__USE_GNU")
+#undef __USE_GNU
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#pragma pop_macro("__USE_GNU")
 
 #include <arpa/inet.h>
 #include <dirent.h>
