@@ -69,7 +69,8 @@ let package = Package(
             exclude: ["README.md"], swiftSettings: strict),
         // The Docker Engine API's wire types.
         .target(
-            name: "DockerAPI", dependencies: ["JSON", "OCI"], path: "Sources/Formats/DockerAPI", exclude: ["README.md"], swiftSettings: strict),
+            name: "DockerAPI", dependencies: ["JSON", "OCI"], path: "Sources/Formats/DockerAPI", exclude: ["README.md"],
+            swiftSettings: strict),
 
         // MARK: Runtime: one container
 
@@ -137,7 +138,8 @@ let package = Package(
             path: "Sources/Daemon/Builder", exclude: ["README.md"], swiftSettings: strict),
         // HTTP/1.1 whose connections may be taken over: the transport of the Docker Engine API.
         .target(
-            name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer", exclude: ["README.md"],
+            name: "HTTPServer", dependencies: [logging, nioCore, nioPosix, nioHTTP1], path: "Sources/Daemon/HTTPServer",
+            exclude: ["README.md"],
             swiftSettings: strict),
         // The Docker Engine API.
         .target(
