@@ -114,7 +114,9 @@ func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) a
 
 /// Asks again until the answer is there; for what happens in its own time in another process.
 ///
-/// - Throws: what `otherwise` makes of it after `seconds`.
+/// The pause only spaces the questions: what is waited for is the answer, and no test asserts a time.
+///
+/// - Throws: ``NeverHappened`` after `seconds`.
 func eventually(
     _ what: String, within seconds: Int = 20, _ condition: @Sendable () async throws -> Bool
 ) async throws {
