@@ -37,7 +37,7 @@ fmt: ## format every source file
 install: build ## put programs, the systemd unit and the shell completion in place (PREFIX, DESTDIR)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/skiff $(DESTDIR)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -m 0755 $(addprefix .build/release/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	install -s -m 0755 $(addprefix .build/release/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
 	sed 's|@PREFIX@|$(PREFIX)|g' packaging/skiffd.service > $(DESTDIR)/lib/systemd/system/skiffd.service
 	.build/release/skiff completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff
 

@@ -93,6 +93,15 @@ private func image(_ label: String, digests: [String] = []) throws -> Image {
         #expect(plan.digests.map(\.description) == [digest])
     }
 
+    @Test func theLastTagOfARepositoryTakesItsDigestsThoughAnotherNameStays() throws {
+        let digest = "r.example/a@sha256:" + String(repeating: "0", count: 64)
+        let plan = try plan(["r.example/a:1", "b:1"], "r.example/a:1", digests: [digest])
+        #expect(!plan.deletes)
+        #expect(plan.digests.map(\.description) == [digest])
+        let kept = try self.plan(["r.example/a:1", "r.example/a:2"], "r.example/a:1", digests: [digest])
+        #expect(kept.digests.isEmpty)
+    }
+
     @Test func containersHoldIt() throws {
         let byName = #expect(throws: Failure.self) { try plan(["a:1"], "a:1", uses: [stopped]) }
         #expect(byName?.kind == .conflict)

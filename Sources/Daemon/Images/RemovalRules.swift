@@ -40,10 +40,14 @@ struct RemovalRules: Sendable {
         if reference.digest == nil {
             names.removeAll { $0 == reference }
             plan.names = [reference]
+            // The digests of a repository whose last tag goes mean nothing without it.
+            if !names.contains(where: { $0.name == reference.name }) {
+                digests.removeAll { $0.name == reference.name }
+            }
         } else {
             digests.removeAll { $0.name == reference.name && $0.digest == reference.digest }
-            plan.digests = image.repoDigests.filter { !digests.contains($0) }
         }
+        plan.digests = image.repoDigests.filter { !digests.contains($0) }
         let isLast = names.isEmpty && !digests.contains { $0.name != reference.name }
         if isLast, !force, let use = uses.first {
             throw Failure(
@@ -52,7 +56,6 @@ struct RemovalRules: Sendable {
                     + "\(use.container.prefix(12)) is using its referenced image \(image.id.short)")
         }
         guard isLast else { return plan }
-        // The digests of a repository whose last tag goes mean nothing without it.
         plan.digests += digests
         // A container still stands on it: the name goes, the image stays until the container does.
         plan.deletes = !uses.contains { $0.running } && (uses.isEmpty || force)
