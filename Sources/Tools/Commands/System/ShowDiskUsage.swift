@@ -4,7 +4,7 @@ internal import JSON
 
 /// `skiff system df`.
 enum ShowDiskUsage {
-    static let verb = Verb("df", "Show docker disk usage", usage: "[OPTIONS]", options: [Formats.option]) {
+    static let verb = Verb("df", "Show disk usage", usage: "[OPTIONS]", options: [Formats.option]) {
         invocation throws(Failure) in
         let usage = try invocation.engine().json(Request(.get, "/system/df"))
         let listing = Listing(
