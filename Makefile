@@ -36,10 +36,11 @@ fmt: ## format every source file
 
 install: build ## put programs, the systemd unit and the shell completion in place (PREFIX, DESTDIR)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/skiff $(DESTDIR)/lib/systemd/system \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/skiff
 	install -s -m 0755 $(addprefix .build/release/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
 	sed 's|@PREFIX@|$(PREFIX)|g' packaging/skiffd.service > $(DESTDIR)/lib/systemd/system/skiffd.service
 	.build/release/skiff completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff
+	cp -r README.md LICENSE docs $(DESTDIR)$(PREFIX)/share/doc/skiff
 
 clean: ## remove what was built
 	rm -rf .build
