@@ -142,7 +142,7 @@ struct CgroupLayoutTests {
         #expect(layout.unified == "/sys/fs/cgroup")
     }
 
-    @Test(arguments: [(2, 1), (1024, 39), (262144, 10000), (0, 1), (999_999_999, 10000)])
+    @Test(arguments: [(2, 1), (1024, 100), (262144, 10000), (0, 1), (999_999_999, 10000)])
     func sharesBecomeWeights(shares: UInt64, weight: UInt64) { #expect(CgroupV2.weight(shares: shares) == weight) }
 
     @Test(arguments: ["relative", "/", "/a/../b", "/a/./b", ""])

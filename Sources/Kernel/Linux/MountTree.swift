@@ -26,7 +26,8 @@ public struct MountTree: ~Copyable {
     public let descriptor: OwnedDescriptor
     public var raw: Int32 { descriptor.raw }
 
-    private init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+    /// Takes over a descriptor of a mount that is attached nowhere yet.
+    public init(owning descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
     /// A new mount of a file system type.
     ///

@@ -1,61 +1,104 @@
-/// Words of a command line taken apart: options first, then the rest as it is.
+/// One flag of the command line, as it is parsed and as the help shows it.
+struct Flag: Sendable {
+    let name: String
+    /// One more name, a single letter.
+    let short: String?
+    /// What the help calls the value; nil for a flag that has none.
+    let value: String?
+    let help: String
+
+    private init(_ name: String, _ short: String?, _ value: String?, _ help: String) {
+        self.name = name
+        self.short = short
+        self.value = value
+        self.help = help
+    }
+
+    /// A flag that is there or not.
+    static func on(_ name: String, short: String? = nil, _ help: String) -> Flag { Flag(name, short, nil, help) }
+
+    /// A flag with a value behind it.
+    static func taking(_ value: String, _ name: String, short: String? = nil, _ help: String) -> Flag {
+        Flag(name, short, value, help)
+    }
+}
+
+/// Words of a command line taken apart: flags and their values, and the rest as it is.
 ///
 /// runc's flags have one dash or two, and a value behind `=` or in the next word; both are accepted everywhere.
 struct Arguments {
-    /// A flag that was given wrongly.
+    /// A command line that says nothing we know.
     struct Misuse: Error, CustomStringConvertible {
         let description: String
     }
 
-    private(set) var values: [String: [String]] = [:]
-    private(set) var flags: Set<String> = []
+    private var values: [String: [String]] = [:]
+    private var switches: Set<String> = []
     private(set) var rest: [String] = []
 
     /// - Parameters:
-    ///   - flags: names without a value.
-    ///   - options: names with one.
-    ///   - short: other names, `b` for `bundle`.
-    init(
-        _ words: some Sequence<String>, flags known: Set<String> = [], options: Set<String> = [],
-        short: [String: String] = [:]
-    ) throws(Misuse) {
+    ///   - known: what may be there.
+    ///   - scattered: whether flags may follow operands, as `delete ID --force` has it. Where a command of the caller's
+    ///     follows (`exec`, `ps`), the first operand ends the flags.
+    init(_ words: some Sequence<String>, _ known: [Flag], scattered: Bool) throws(Misuse) {
         var words = Array(words)[...]
-        while let word = words.first {
-            guard word.hasPrefix("-"), word != "-" else { break }
-            words.removeFirst()
+        while let word = words.popFirst() {
             if word == "--" { break }
+            // A number is an operand or somebody's value, as in `kill ID -9`.
+            guard word.hasPrefix("-"), word != "-", Int64(word) == nil else {
+                rest.append(word)
+                if scattered { continue }
+                break
+            }
             let body = word.drop { $0 == "-" }
             let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let name = short[parts[0]] ?? parts[0]
-            if known.contains(name) {
-                if parts.count == 1 || parts[1] == "true" {
-                    flags.insert(name)
-                } else if parts[1] != "false" {
-                    throw Misuse(description: "flag --\(name) takes true or false, not \"\(parts[1])\"")
-                }
-            } else if options.contains(name) {
+            let given = parts.first ?? ""
+            guard let flag = known.first(where: { $0.name == given || $0.short == given }) else {
+                throw Misuse(description: "flag provided but not defined: \(word)")
+            }
+            if flag.value != nil {
                 if parts.count > 1 {
-                    values[name, default: []].append(parts[1])
+                    values[flag.name, default: []].append(parts[1])
                 } else if let value = words.popFirst() {
-                    values[name, default: []].append(value)
+                    values[flag.name, default: []].append(value)
                 } else {
-                    throw Misuse(description: "flag --\(name) needs a value")
+                    throw Misuse(description: "flag --\(flag.name) needs a value")
                 }
+            } else if parts.count == 1 || parts[1] == "true" {
+                switches.insert(flag.name)
+            } else if parts[1] == "false" {
+                switches.remove(flag.name)
             } else {
-                throw Misuse(description: "unknown flag \(word)")
+                throw Misuse(description: "flag --\(flag.name) takes true or false, not \"\(parts[1])\"")
             }
         }
-        rest = Array(words)
+        rest += words
     }
 
-    func has(_ flag: String) -> Bool { flags.contains(flag) }
+    func has(_ flag: String) -> Bool { switches.contains(flag) }
     func last(_ option: String) -> String? { values[option]?.last }
     func all(_ option: String) -> [String] { values[option] ?? [] }
 
-    /// The one word that must follow the flags: a container's name.
+    /// The value as a number, if the flag is there.
+    func number<Number: FixedWidthInteger>(_ option: String, in range: ClosedRange<Number>) throws(Misuse) -> Number? {
+        guard let text = last(option) else { return nil }
+        guard let number = Number(text), range.contains(number) else {
+            throw Misuse(
+                description:
+                    "flag --\(option) takes a number from \(range.lowerBound) to \(range.upperBound), not \"\(text)\"")
+        }
+        return number
+    }
+
+    /// The one operand that must be there: a container's name.
     func only(_ what: String) throws(Misuse) -> String {
         guard let first = rest.first else { throw Misuse(description: "\(what) is missing") }
         if rest.count > 1 { throw Misuse(description: "unexpected word \"\(rest[1])\" behind the \(what)") }
         return first
+    }
+
+    /// For verbs without operands.
+    func none() throws(Misuse) {
+        if let first = rest.first { throw Misuse(description: "unexpected word \"\(first)\"") }
     }
 }

@@ -93,6 +93,10 @@ public struct RuntimeSpec: Sendable, Hashable {
         public var poststop: [Hook] = []
         public init() {}
         public var isEmpty: Bool { self == Hooks() }
+        /// The points by name, in the order in which they come.
+        public static let points = [
+            "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+        ]
     }
 }
 

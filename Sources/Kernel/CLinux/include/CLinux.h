@@ -47,6 +47,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <regex.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -154,6 +155,10 @@ static inline unsigned int skiff_major(dev_t device) { return major(device); }
 static inline unsigned int skiff_minor(dev_t device) { return minor(device); }
 
 static inline int skiff_errno(void) { return errno; }
+
+// The two functions of libm that anything here needs; a builtin spares the header.
+static inline double skiff_log2(double value) { return __builtin_log2(value); }
+static inline double skiff_pow10(double exponent) { return __builtin_pow(10, exponent); }
 
 // The device program of a cgroup; union bpf_attr is too wide for Swift to build.
 

@@ -11,9 +11,10 @@ public import OCI
 /// lock over all thread groups for that, where a parent writing into `cgroup.procs` waits milliseconds for one.
 public struct Cgroup: Sendable {
     public let layout: CgroupLayout
-    /// Below each hierarchy's root: `/skiff/<id>`, no `..` in it.
+    /// Below each hierarchy's root: `/skiff/<id>`, no `..` in it; empty where the container has none.
     public let path: String
-    private let driver: any CgroupDriver
+    private var driver: any CgroupDriver
+    private var place = CgroupPlace()
 
     /// - Throws: when the path is not absolute or steps up.
     public init(path: String, layout: CgroupLayout) throws(RuntimeFailure) {
@@ -26,6 +27,36 @@ public struct Cgroup: Sendable {
         self.layout = layout
         self.path = path
         driver = layout.isV1 ? CgroupV1(layout: layout, path: path) : CgroupV2(root: layout.unified, path: path)
+    }
+
+    private init(none layout: CgroupLayout) {
+        self.layout = layout
+        path = ""
+        driver = NoCgroup()
+    }
+
+    /// No group at all: what a user gets who may not make any, and asks for no limits.
+    public static func none(_ layout: CgroupLayout) -> Cgroup { Cgroup(none: layout) }
+
+    /// The same group, for a process that joins somewhere below it.
+    public func joining(_ place: CgroupPlace) throws(RuntimeFailure) -> Cgroup {
+        var group = self
+        group.place = try place.checked(layout)
+        return group
+    }
+
+    /// The same group, as a process finds it that enters a container whose first process has moved further down.
+    ///
+    /// On v2 a group whose controllers are handed on to its children takes no processes itself: what enters then goes
+    /// where the first process is. Kernel documentation: cgroup-v2.rst, "No Internal Process Constraint".
+    public func entering(besides initPid: pid_t) throws(RuntimeFailure) -> Cgroup {
+        guard !layout.isV1, !path.isEmpty, place.everywhere == nil,
+            let passed = try? readText("\(layout.unified)\(path)/cgroup.subtree_control"),
+            !passed.allSatisfy(\.isWhitespace), let text = try? readText("/proc/\(initPid)/cgroup"),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::") }),
+            line.dropFirst(3).hasPrefix(path + "/")
+        else { return self }
+        return try joining(CgroupPlace(everywhere: String(line.dropFirst(3 + path.utf8.count))))
     }
 
     /// Makes the group in every hierarchy and sets its limits; on a failure nothing is left.
@@ -49,10 +80,10 @@ public struct Cgroup: Sendable {
 
     /// What a process needs to become a member, opened before it leaves the host's mount namespace.
     public func membership() throws(SystemError) -> Membership {
-        try driver.membership(Membership(layout: layout, path: path, birthplace: nil, tasks: []))
+        try driver.membership(Membership(layout: layout, path: path, birthplace: nil, tasks: []), place)
     }
 
-    /// Every process in the group.
+    /// Every process in the group and below it.
     public func processes() throws(SystemError) -> [pid_t] { try driver.processes() }
 
     /// Stops every process where it is, or lets them go on; returns when the kernel says it is so.
@@ -66,10 +97,13 @@ public struct Cgroup: Sendable {
     /// Sends SIGKILL to every process in the group.
     public func kill() throws(SystemError) { try driver.kill() }
 
+    /// What the group has used, and its limits.
+    public func statistics() -> CgroupStatistics { driver.statistics() }
+
     /// How often the kernel killed a process of the group for want of memory.
     public func outOfMemoryKills() -> UInt64 { driver.outOfMemoryKills() }
 
-    /// Removes the group; fine when it is gone.
+    /// Removes the group with those below it; fine when it is gone.
     ///
     /// Processes on their way out are waited for, shortly.
     public func delete() throws(SystemError) { try driver.delete() }
@@ -98,48 +132,91 @@ public struct Cgroup: Sendable {
     }
 }
 
+/// Where below a container's group a process is put.
+public struct CgroupPlace: Sendable, Hashable {
+    /// In every hierarchy that is not named.
+    public var everywhere: String?
+    /// v1: by controller.
+    public var byController: [String: String]
+
+    public init(everywhere: String? = nil, byController: [String: String] = [:]) {
+        self.everywhere = everywhere
+        self.byController = byController
+    }
+
+    /// runc's `--cgroup`: each `[controller,…:]path`.
+    public init(_ texts: [String]) throws(RuntimeFailure) {
+        self.init()
+        for text in texts {
+            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else {
+                everywhere = text
+                continue
+            }
+            for controller in parts[0].split(separator: ",") { byController[String(controller)] = parts[1] }
+        }
+    }
+
+    /// The place with each path as `/a/b`, or nothing for the group itself; none steps up.
+    fileprivate func checked(_ layout: CgroupLayout) throws(RuntimeFailure) -> CgroupPlace {
+        func clean(_ path: String) throws(RuntimeFailure) -> String {
+            let components = path.split(separator: "/").filter { $0 != "." }
+            guard !components.contains("..") else {
+                throw RuntimeFailure(.cgroup, "\(path) is not a sub cgroup path")
+            }
+            return components.map { "/" + $0 }.joined()
+        }
+        var place = CgroupPlace()
+        if let everywhere { place.everywhere = try clean(everywhere) }
+        for (controller, path) in byController {
+            guard layout.mountPoint(of: controller) != nil else {
+                throw RuntimeFailure(.cgroup, "unknown controller \(controller)")
+            }
+            place.byController[controller] = try clean(path)
+        }
+        return place
+    }
+
+    /// The path for a v1 hierarchy.
+    func path(in hierarchy: CgroupLayout.Hierarchy) -> String {
+        hierarchy.controllers.lazy.compactMap { byController[$0] }.first ?? everywhere ?? ""
+    }
+}
+
 /// What v1 and v2 do differently.
 protocol CgroupDriver: Sendable {
     func create() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError)
-    func membership(_ empty: Cgroup.Membership) throws(SystemError) -> Cgroup.Membership
+    func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership
     func processes() throws(SystemError) -> [pid_t]
     func freeze(_ frozen: Bool) throws(SystemError)
     func isFrozen() -> Bool
     func kill() throws(SystemError)
+    func statistics() -> CgroupStatistics
     func outOfMemoryKills() -> UInt64
     func delete() throws(SystemError)
 }
 
-/// Removes a cgroup directory; a process that is ending keeps it busy for a moment.
-func removeGroup(_ directory: String) throws(SystemError) {
-    var attempts = 0
-    while true {
-        do {
-            try unlink(directory, directory: true)
-            return
-        } catch {
-            switch error.errno {
-            case ENOENT: return
-            case EBUSY where attempts < 2000:
-                attempts += 1
-                if attempts < 100 {
-                    sched_yield()
-                } else {
-                    var pause = timespec(tv_sec: 0, tv_nsec: 1_000_000)
-                    nanosleep(&pause, nil)
-                }
-            default: throw error
-            }
+/// No group: limits are refused, the rest has nothing to do.
+private struct NoCgroup: CgroupDriver {
+    func create() throws(SystemError) {}
+    func apply(_ resources: RuntimeSpec.Resources) throws(SystemError) {
+        var limits = resources
+        limits.devices = []
+        guard limits == RuntimeSpec.Resources() else {
+            throw SystemError("cgroup", errno: EPERM, subject: "limits, without the right to make a cgroup")
         }
     }
-}
-
-/// The numbers in a `cgroup.procs` file; missing means none.
-func readProcesses(_ file: String) throws(SystemError) -> [pid_t] {
-    do { return try readText(file).split(separator: "\n").compactMap { pid_t($0) } } catch {
-        if error.errno == ENOENT || error.errno == ENODEV { return [] }
-        throw error
+    func restrictDevices(_ list: [DeviceAccess]) throws(SystemError) {}
+    func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership { empty }
+    func processes() throws(SystemError) -> [pid_t] { [] }
+    func freeze(_ frozen: Bool) throws(SystemError) {
+        throw SystemError("cgroup", errno: EPERM, subject: "a container without a cgroup cannot be paused")
     }
+    func isFrozen() -> Bool { false }
+    func kill() throws(SystemError) {}
+    func statistics() -> CgroupStatistics { CgroupStatistics() }
+    func outOfMemoryKills() -> UInt64 { 0 }
+    func delete() throws(SystemError) {}
 }

@@ -9,11 +9,12 @@ struct CgroupV1: CgroupDriver {
     let layout: CgroupLayout
     let path: String
 
-    private func directory(of controller: String) -> String? {
+    func directory(of controller: String) -> String? {
         layout.mountPoint(of: controller).map { $0 + path }
     }
 
     func create() throws(SystemError) {
+        if !layout.unified.isEmpty { try createUnified() }
         for hierarchy in layout.hierarchies {
             var current = hierarchy.mountPoint
             let components = path.split(separator: "/")
@@ -24,14 +25,31 @@ struct CgroupV1: CgroupDriver {
                     try makeDirectory(current)
                 } catch {
                     guard error.errno == EEXIST else { throw error }
-                    if index == components.count - 1, try !readProcesses(current + "/cgroup.procs").isEmpty {
-                        throw SystemError("mkdir", errno: EBUSY, subject: "\(current), which has processes in it")
-                    }
+                    if index == components.count - 1 { try refuseInUse(current) }
                 }
                 // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
                 // container's start has made it a moment ago and not come further yet.
                 if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
             }
+        }
+    }
+
+    /// A hybrid host: the group in the unified hierarchy has no controllers, but marks what belongs together.
+    private func createUnified() throws(SystemError) {
+        do {
+            try makeDirectories(layout.unified + path)
+        } catch {
+            // A read-only one is of no use to anybody.
+            if error.errno != EROFS { throw error }
+        }
+    }
+
+    private func refuseInUse(_ group: String) throws(SystemError) {
+        if try !readProcesses(group + "/cgroup.procs").isEmpty {
+            throw SystemError("mkdir", errno: EBUSY, subject: "\(group): container's cgroup is not empty")
+        }
+        if let state = try? readText(group + "/freezer.state"), !state.hasPrefix("THAWED") {
+            throw SystemError("mkdir", errno: EBUSY, subject: "\(group): container's cgroup unexpectedly frozen")
         }
     }
 
@@ -54,17 +72,23 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    func membership(_ empty: Cgroup.Membership) throws(SystemError) -> Cgroup.Membership {
+    func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership {
         var tasks: [SharedDescriptor] = []
         for hierarchy in layout.hierarchies {
-            tasks.append(SharedDescriptor(try open(hierarchy.mountPoint + path + "/tasks", O_WRONLY)))
+            let group = hierarchy.mountPoint + path + place.path(in: hierarchy)
+            tasks.append(SharedDescriptor(try open(group + "/tasks", O_WRONLY)))
         }
-        return Cgroup.Membership(layout: empty.layout, path: empty.path, birthplace: nil, tasks: tasks)
+        var birthplace: SharedDescriptor?
+        if !layout.unified.isEmpty {
+            // Made before this version, or by hand: then the process stays where its parent is.
+            birthplace = try? SharedDescriptor(open(layout.unified + path, O_RDONLY | O_DIRECTORY))
+        }
+        return Cgroup.Membership(layout: empty.layout, path: empty.path, birthplace: birthplace, tasks: tasks)
     }
 
     func processes() throws(SystemError) -> [pid_t] {
         guard let first = layout.hierarchies.first else { return [] }
-        return try readProcesses(first.mountPoint + path + "/cgroup.procs")
+        return try readProcessTree(first.mountPoint + path)
     }
 
     func freeze(_ frozen: Bool) throws(SystemError) {
@@ -90,14 +114,8 @@ struct CgroupV1: CgroupDriver {
     }
 
     func kill() throws(SystemError) {
-        // Processes may be forking: until none is left, each round finds those that came meanwhile.
-        for _ in 0..<1000 {
-            let members = try processes()
-            if members.isEmpty { return }
-            for pid in members { _ = CLinux.kill(pid, SIGKILL) }
-            if directory(of: "freezer") != nil { try? freeze(false) }
-            sched_yield()
-        }
+        guard let first = layout.hierarchies.first else { return }
+        try killTree(first.mountPoint + path) { if isFrozen() { try? freeze(false) } }
     }
 
     func outOfMemoryKills() -> UInt64 {
@@ -108,89 +126,6 @@ struct CgroupV1: CgroupDriver {
 
     func delete() throws(SystemError) {
         for hierarchy in layout.hierarchies { try removeGroup(hierarchy.mountPoint + path) }
+        if !layout.unified.isEmpty { try removeGroup(layout.unified + path) }
     }
-
-    // MARK: Limits
-
-    func apply(_ resources: RuntimeSpec.Resources) throws(SystemError) {
-        try applyMemory(resources.memory)
-        let cpu = resources.cpu
-        try set("cpu", "cpu.shares", cpu.shares.map { "\($0)" })
-        // The period first when it grows, since the quota is checked against it.
-        try set("cpu", "cpu.cfs_period_us", cpu.period.flatMap { $0 == 0 ? nil : "\($0)" })
-        try set("cpu", "cpu.cfs_quota_us", cpu.quota.flatMap { $0 == 0 ? nil : "\($0)" })
-        try set("cpu", "cpu.cfs_burst_us", cpu.burst.map { "\($0)" })
-        try set("cpu", "cpu.rt_period_us", cpu.realtimePeriod.flatMap { $0 == 0 ? nil : "\($0)" })
-        try set("cpu", "cpu.rt_runtime_us", cpu.realtimeRuntime.flatMap { $0 == 0 ? nil : "\($0)" })
-        try set("cpu", "cpu.idle", cpu.idle.map { "\($0)" })
-        try set("cpuset", "cpuset.cpus", cpu.cpus.flatMap { $0.isEmpty ? nil : $0 })
-        try set("cpuset", "cpuset.mems", cpu.mems.flatMap { $0.isEmpty ? nil : $0 })
-        try set("pids", "pids.max", resources.pidsLimit.map { $0 > 0 ? "\($0)" : "max" })
-        let io = resources.blockIO
-        try set("blkio", "blkio.weight", io.weight.flatMap { $0 == 0 ? nil : "\($0)" })
-        for (file, throttles) in [
-            ("read_bps", io.readBytes), ("write_bps", io.writeBytes), ("read_iops", io.readOperations),
-            ("write_iops", io.writeOperations),
-        ] {
-            for throttle in throttles {
-                try set(
-                    "blkio", "blkio.throttle.\(file)_device", "\(throttle.major):\(throttle.minor) \(throttle.rate)")
-            }
-        }
-        for page in resources.hugePageLimits {
-            try set("hugetlb", "hugetlb.\(page.pageSize).limit_in_bytes", "\(page.limit)")
-        }
-        try set("net_cls", "net_cls.classid", resources.networkClass.map { "\($0)" })
-        for priority in resources.networkPriorities {
-            try set("net_prio", "net_prio.ifpriomap", "\(priority.name) \(priority.priority)")
-        }
-        if let unified = resources.unified.keys.min() {
-            throw SystemError("cgroup", errno: ENOTSUP, subject: "unified resource \(unified) on a cgroup v1 host")
-        }
-    }
-
-    private func applyMemory(_ memory: RuntimeSpec.Resources.Memory) throws(SystemError) {
-        let limit = memory.limit.flatMap { $0 == 0 ? nil : $0 }
-        let swap = memory.swap.flatMap { $0 == 0 ? nil : $0 }
-        if let limit, let swap, let directory = directory(of: "memory") {
-            // The kernel keeps "memory and swap" at or above "memory" at every moment, so a growing pair starts with
-            // the first and a shrinking one with the second.
-            let current = Int64((try? readText(directory + "/memory.memsw.limit_in_bytes"))?.trimmedLine ?? "") ?? .max
-            if swap == -1 || (swap > current && limit != -1) {
-                try set("memory", "memory.memsw.limit_in_bytes", "\(swap)")
-                try set("memory", "memory.limit_in_bytes", "\(limit)")
-            } else {
-                try set("memory", "memory.limit_in_bytes", "\(limit)")
-                try set("memory", "memory.memsw.limit_in_bytes", "\(swap)")
-            }
-        } else {
-            try set("memory", "memory.limit_in_bytes", limit.map { "\($0)" })
-            try set("memory", "memory.memsw.limit_in_bytes", swap.map { "\($0)" })
-        }
-        try set("memory", "memory.soft_limit_in_bytes", memory.reservation.flatMap { $0 == 0 ? nil : "\($0)" })
-        try set("memory", "memory.swappiness", memory.swappiness.map { "\($0)" })
-        if memory.disableOOMKiller == true { try set("memory", "memory.oom_control", "1") }
-    }
-
-    /// - Throws: `ENOENT` naming the controller when the host does not have it: a limit is never dropped in silence.
-    private func set(_ controller: String, _ file: String, _ value: String?) throws(SystemError) {
-        guard let value else { return }
-        guard let directory = directory(of: controller) else {
-            throw SystemError("cgroup", errno: ENOENT, subject: "controller \(controller) for \(file)")
-        }
-        do { try writeControl("\(directory)/\(file)", value) } catch { throw error.about("\(value) to \(file)") }
-    }
-}
-
-extension String {
-    var trimmedLine: String { String(prefix { !$0.isNewline }) }
-}
-
-/// The number behind a name in a "name number" file; 0 when it is not there.
-func counter(_ name: String, in text: String) -> UInt64 {
-    for line in text.split(separator: "\n") {
-        let fields = line.split(separator: " ")
-        if fields.count == 2, fields[0] == name { return UInt64(fields[1]) ?? 0 }
-    }
-    return 0
 }

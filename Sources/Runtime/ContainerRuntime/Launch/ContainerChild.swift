@@ -8,6 +8,7 @@ struct ContainerChild {
     let plan: LaunchPlan
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
+    let devices: PreparedDevices?
 
     /// - Parameter peer: the child's end of the launch channel.
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
@@ -99,7 +100,8 @@ struct ContainerChild {
             if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
             let before = umask(0)
             defer { _ = umask(before) }
-            try DeviceStep(bindsFromHost: plan.mappings != nil).perform(launch.spec.linux.devices, in: root)
+            try DeviceStep(bindsFromHost: plan.mappings != nil, prepared: devices).perform(
+                launch.spec.linux.devices, in: root)
         }
         if let procfs {
             // Law 3: what labels, limits and parameters are written through must be the real thing.

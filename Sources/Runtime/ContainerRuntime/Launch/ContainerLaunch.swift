@@ -97,6 +97,7 @@ public struct ContainerLaunch: Sendable {
         let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
+        let devices = plan.mappings.flatMap { PreparedDevices(spec.linux.devices, mappings: $0) }
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
         let home = try joined.enterForChildren()
         let cloned: Cloned
@@ -109,7 +110,8 @@ public struct ContainerLaunch: Sendable {
             throw error
         }
         if cloned.isChild {
-            let child = ContainerChild(launch: self, plan: plan, membership: membership, joined: joined)
+            let child = ContainerChild(
+                launch: self, plan: plan, membership: membership, joined: joined, devices: devices)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))

@@ -81,8 +81,11 @@ struct LaunchPlan: Sendable {
                 needed = .network
             } else if path.hasPrefix("fs.mqueue.") || ipcParameters.contains(path) {
                 needed = .ipc
-            } else if path == "kernel.domainname" || path == "kernel.hostname" {
+            } else if path == "kernel.domainname" {
                 needed = .uts
+            } else if path == "kernel.hostname" {
+                throw RuntimeFailure(
+                    .specification, "sysctl \"\(key)\": hostname says it, or the host's would be meant")
             } else {
                 throw RuntimeFailure(.specification, "sysctl \"\(key)\" is not in a separate kernel namespace")
             }

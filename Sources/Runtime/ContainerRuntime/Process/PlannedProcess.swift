@@ -38,7 +38,7 @@ struct PlannedProcess: Sendable {
             throw RuntimeFailure(.specification, "process.scheduler and process.ioPriority are not supported yet")
         }
         arguments = process.arguments
-        environment = process.environment
+        environment = Self.unique(process.environment)
         directory = process.directory
         user = process.user
         let sets = process.capabilities ?? RuntimeSpec.Capabilities()
@@ -58,6 +58,22 @@ struct PlannedProcess: Sendable {
         noNewPrivileges = process.noNewPrivileges
         self.filter = filter
         self.filterFlags = filterFlags
+    }
+
+    /// Each variable once, with its last value in its first place: most programs would take the first.
+    private static func unique(_ environment: [String]) -> [String] {
+        var places: [Substring: Int] = [:]
+        var result: [String] = []
+        for entry in environment {
+            let name = entry.prefix { $0 != "=" }
+            if let place = places[name] {
+                result[place] = entry
+            } else {
+                places[name] = result.count
+                result.append(entry)
+            }
+        }
+        return result
     }
 
     /// The value of a variable of the process's environment; the last one counts.

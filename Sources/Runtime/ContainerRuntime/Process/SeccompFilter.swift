@@ -85,6 +85,25 @@ public struct SeccompFilter: Sendable {
         "SCMP_CMP_GE": .greaterOrEqual, "SCMP_CMP_GT": .greater, "SCMP_CMP_MASKED_EQ": .maskedEqual,
     ]
 
+    /// What documents may say, for `features`.
+    static var features: JSON {
+        let actions = [
+            "ALLOW", "ERRNO", "KILL", "KILL_PROCESS", "KILL_THREAD", "LOG", "NOTIFY", "TRACE", "TRAP",
+        ].map { "SCMP_ACT_" + $0 }.filter { (try? action($0, errno: nil)) != nil }
+        let architectures = [
+            "AARCH64", "ARM", "LOONGARCH64", "M68K", "MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64",
+            "MIPSEL64N32", "PARISC", "PARISC64", "PPC", "PPC64", "PPC64LE", "RISCV64", "S390", "S390X", "SH", "SHEB",
+            "X32", "X86", "X86_64",
+        ].filter { name in
+            guard let compiler = try? SeccompCompiler(defaultAction: .allow) else { return false }
+            return (try? compiler.addArchitecture(name.lowercased())) == true
+        }.map { "SCMP_ARCH_" + $0 }
+        return .object([
+            "enabled": true, "actions": JSON(actions), "operators": JSON(comparisons.keys.sorted()),
+            "archs": JSON(architectures), "knownFlags": .array([]), "supportedFlags": .array([]),
+        ])
+    }
+
     /// FNV-1a, 64 bits: for finding, not for proving.
     private static func hash(_ bytes: [UInt8]) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -8,6 +8,8 @@ internal import OCI
 struct DeviceStep {
     /// In a user namespace nodes cannot be made: the host's are mounted instead.
     var bindsFromHost: Bool
+    /// Those the parent has made for it.
+    var prepared: PreparedDevices?
 
     static let standard: [RuntimeSpec.Device] = [
         RuntimeSpec.Device(type: "c", path: "/dev/null", major: 1, minor: 3, mode: 0o666),
@@ -22,7 +24,8 @@ struct DeviceStep {
         // Where /dev is the host's own, mounted in whole, nothing is made in it.
         let wanted = Self.standard.filter { device in !devices.contains { $0.path == device.path } } + devices
         let dev = try root.directory("/dev")
-        for device in wanted { try make(device, in: root, dev: dev.raw) }
+        let mounts = try prepared?.mounts(over: dev.raw) ?? [:]
+        for device in wanted { try make(device, mounts[device.path], in: root, dev: dev.raw) }
         for (name, target) in [
             ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
             ("stderr", "/proc/self/fd/2"),
@@ -38,14 +41,16 @@ struct DeviceStep {
         do { try makeSymlink(name, to: target, at: dev) } catch  where error.errno == EEXIST {}
     }
 
-    private func make(_ device: RuntimeSpec.Device, in root: borrowing ContainerRoot, dev: Int32) throws(SystemError) {
+    /// - Parameter mount: a mount of the node, where the parent has made it.
+    private func make(
+        _ device: RuntimeSpec.Device, _ mount: SharedDescriptor?, in root: borrowing ContainerRoot, dev: Int32
+    ) throws(SystemError) {
         let (parent, name) = device.path.parentAndName
         let directory = parent == "/dev/" ? try duplicate(dev) : try root.directory(parent)
         if bindsFromHost {
-            let tree = try MountTree(cloning: device.path, recursive: false)
             let place = try root.file(device.path)
-            try tree.attach(over: place.raw)
-            return
+            if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place.raw) }
+            return try MountTree(cloning: device.path, recursive: false).attach(over: place.raw)
         }
         let kind: Int32 =
             switch device.type {

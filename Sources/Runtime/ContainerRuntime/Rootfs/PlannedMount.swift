@@ -99,4 +99,10 @@ struct PlannedMount: Sendable, Equatable {
         "shared": (.shared, false), "rshared": (.shared, true),
         "unbindable": (.unbindable, false), "runbindable": (.unbindable, true),
     ]
+
+    /// Every option that is told apart; others are the file system's own.
+    static var knownOptions: [String] {
+        (["bind", "rbind", "defaults", "remount", "tmpcopyup"] + attributes.keys + attributes.keys.map { "r" + $0 }
+            + propagations.keys).sorted()
+    }
 }

@@ -56,13 +56,16 @@ public struct StateDirectory: Sendable {
 
     /// Names are file names: letters, digits, `_`, `+`, `-`, `.`, and not beginning with a dot.
     public static func validate(_ id: String) throws(RuntimeFailure) {
-        let fine = id.utf8.allSatisfy { byte in
-            byte.isASCIIAlphanumeric
-                || [UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
+        let odd = id.utf8.first { byte in
+            !byte.isASCIIAlphanumeric
+                && ![UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
         }
-        guard fine, !id.isEmpty, !id.hasPrefix("."), id.utf8.count <= 1024 else {
+        guard odd == nil, !id.isEmpty, !id.hasPrefix("."), id.utf8.count <= 1024 else {
+            let what = odd.map { "invalid character `\(Character(UnicodeScalar($0)))` in the ID: " } ?? ""
             throw RuntimeFailure(
-                .specification, "invalid container id \"\(id)\": letters, digits, _, +, - and . are allowed")
+                .specification,
+                "invalid container id \"\(id)\": \(what)1 to 1024 letters, digits, _, +, - and . are allowed, and no . first"
+            )
         }
     }
 

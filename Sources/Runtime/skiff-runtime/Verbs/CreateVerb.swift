@@ -5,105 +5,139 @@ internal import JSON
 internal import Linux
 internal import OCI
 
-/// `create [--bundle DIR] [--pid-file F] [--console-socket S] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID`.
-struct CreateVerb {
-    static let flags: Set<String> = ["no-pivot", "no-new-keyring", "no-subreaper", "keep"]
-    static let options: Set<String> = ["bundle", "pid-file", "console-socket", "preserve-fds", "config"]
+/// `create ID`: makes a container and leaves its program at the gate.
+struct CreateVerb: Verb {
+    static let name = "create"
+    static let summary = "make a container; its program waits for start"
+    static let flags = ContainerRequest.flags
+
+    private let request: ContainerRequest
+
+    init(_ arguments: Arguments) throws { request = try ContainerRequest(arguments) }
+
+    func run(_ context: RuntimeContext) throws {
+        let made = try request.make(context, detached: true)
+        // The process outlives this one, which has nothing to wait for.
+        _ = made.pid
+    }
+}
+
+/// What `create` and `run` have in common: a bundle, a name, and how the container is handed over.
+struct ContainerRequest {
+    static let flags: [Flag] = [
+        .taking("DIR", "bundle", short: "b", "the bundle's directory (the working directory)"),
+        .taking("FILE", "config", short: "f", "another file than the bundle's config.json"),
+        .taking("SOCKET", "console-socket", "where the terminal's master is sent"),
+        .taking("SOCKET", "pidfd-socket", "where a descriptor of the process is sent"),
+        .taking("FILE", "pid-file", "where the process's number is written"),
+        .taking("N", "preserve-fds", "pass N descriptors from 3 on"),
+        .on("no-pivot", "change the root without pivot_root, for hosts on an initial ramfs"),
+        .on("no-new-keyring", "keep the session keyring"),
+        .on("no-subreaper", "ignored: nothing is inherited that is not reaped"),
+    ]
 
     let id: String
-    let bundle: String
-    let config: String?
-    let pidFile: String?
-    let consoleSocket: String?
-    let preservedDescriptors: Int32
-    let avoidsPivotRoot: Bool
-    let keepsSessionKeyring: Bool
-
-    init(_ words: [String]) throws {
-        try self.init(
-            Arguments(words, flags: Self.flags, options: Self.options, short: ["b": "bundle", "f": "config"]))
-    }
+    private let bundle: String
+    private let config: String?
+    private let pidFile: String?
+    private let consoleSocket: String?
+    private let processSocket: String?
+    private let preservedDescriptors: Int32
+    private let avoidsPivotRoot: Bool
+    private let keepsSessionKeyring: Bool
 
     init(_ arguments: Arguments) throws {
         id = try arguments.only("container id")
-        bundle = try absolute(arguments.last("bundle") ?? ".")
+        bundle = try realDirectory(arguments.last("bundle") ?? ".")
         config = arguments.last("config")
         pidFile = arguments.last("pid-file")
-        consoleSocket = arguments.last("console-socket")
-        let preserve = arguments.last("preserve-fds") ?? "0"
-        guard let count = Int32(preserve), (0...1024).contains(count) else {
-            throw Arguments.Misuse(
-                description: "flag --preserve-fds takes a number from 0 to 1024, not \"\(preserve)\"")
-        }
-        preservedDescriptors = count
+        consoleSocket = arguments.last("console-socket").flatMap { $0.isEmpty ? nil : $0 }
+        processSocket = arguments.last("pidfd-socket")
+        preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
         avoidsPivotRoot = arguments.has("no-pivot")
         keepsSessionKeyring = arguments.has("no-new-keyring")
     }
 
-    func run(_ context: RuntimeContext) throws { _ = try create(context) }
+    /// A container whose program waits for start.
+    struct Made: ~Copyable {
+        let state: ContainerState
+        let pid: pid_t
+        /// The terminal's master, where no console socket took it.
+        let master: Int32?
+    }
 
-    /// Makes the container and leaves its program at the gate; on a failure nothing of it is left.
-    func create(_ context: RuntimeContext) throws -> (state: ContainerState, pid: pid_t) {
+    /// Makes the container; on a failure nothing of it is left.
+    ///
+    /// - Parameter detached: whether nobody stays to relay a terminal.
+    func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
         let document = try JSON.parse(readFile(config ?? bundle + "/config.json"))
-        let spec = try RuntimeSpec(json: document)
+        var spec = try RuntimeSpec(json: document)
         guard let process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
-        if process.terminal, consoleSocket == nil {
-            throw RuntimeFailure(.specification, "a terminal is asked for, but no --console-socket to send it to")
-        }
+        try Terminal.check(process, socket: consoleSocket, detached: detached)
+        let passed = preservedDescriptors + passSockets(to: &spec)
         let rootfs = spec.root.path.hasPrefix("/") ? spec.root.path : bundle + "/" + spec.root.path
-        let cgroup = try Cgroup(path: spec.linux.cgroupsPath ?? "/skiff-runtime/\(id)", layout: CgroupLayout.detect())
-        var state = ContainerState(
-            id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, config: document,
-            annotations: spec.annotations)
-
         try context.states.reserve(id)
-        var hasCgroup = false
+        context.log.debug("container \(id) of bundle \(bundle)")
+        var made: Cgroup?
         do {
-            var launch = ContainerLaunch(id: id, spec: spec, rootfs: .directory(rootfs), stdio: Self.stdio(process))
+            var launch = ContainerLaunch(id: id, spec: spec, rootfs: .directory(rootfs), stdio: Terminal.stdio(process))
             launch.filter = try spec.linux.seccomp.map {
                 try SeccompFilter(cache: context.states.filters).program(for: $0)
             }
-            launch.preservedDescriptors = preservedDescriptors
+            launch.preservedDescriptors = passed
             launch.avoidsPivotRoot = avoidsPivotRoot
             launch.keepsSessionKeyring = keepsSessionKeyring
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            try cgroup.create(spec.linux.resources)
-            hasCgroup = true
+            let cgroup = try ContainerGroup.make(spec, id: id, isRootless: context.isRootless, context.log)
+            made = cgroup
+            context.log.debug("cgroup \(cgroup.path) made")
+            var state = ContainerState(
+                id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, config: document,
+                annotations: spec.annotations)
             var running = try launch.start(in: cgroup)
+            context.log.debug("process \(running.pid) waits at the gate")
             state.pid = running.pid
             state.startTime = processStartTime(running.pid) ?? 0
             do {
-                if let master = running.takeMaster() {
-                    try sendMaster(OwnedDescriptor(owning: master), to: consoleSocket ?? "")
+                var master = running.takeMaster()
+                if let consoleSocket, let raw = master {
+                    master = nil
+                    try Terminal.send(OwnedDescriptor(owning: raw), to: consoleSocket)
                 }
                 try context.states.write(state)
+                if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 if let pidFile { try replaceFile(pidFile, Array("\(state.pid)".utf8)) }
+                return Made(state: state, pid: state.pid, master: master)
             } catch {
                 try? running.pidfd.send(SIGKILL)
                 _ = try? running.pidfd.wait()
                 throw error
             }
         } catch {
-            if hasCgroup {
-                try? cgroup.kill()
-                try? cgroup.delete()
+            if let made {
+                try? made.kill()
+                try? made.delete()
             }
             try? context.states.remove(id)
             throw error
         }
-        return (state, state.pid)
     }
 
-    private static func stdio(_ process: RuntimeSpec.Process) -> Stdio {
-        guard process.terminal else { return .descriptors(input: 0, output: 1, error: 2) }
-        return .terminal(size: process.consoleSize.map { WindowSize(rows: $0.rows, columns: $0.columns) })
+    /// Sockets of the caller's for the container, as systemd passes them to a service: sd_listen_fds(3).
+    ///
+    /// - Returns: how many there are.
+    private func passSockets(to spec: inout RuntimeSpec) -> Int32 {
+        guard let text = environmentValue("LISTEN_FDS"), let count = Int32(text), (1...1024).contains(count) else {
+            return 0
+        }
+        spec.process?.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
+        return count
     }
 }
 
-/// An absolute form of a path of the caller's.
-func absolute(_ path: String) throws(SystemError) -> String {
-    if path.hasPrefix("/") { return path }
+/// The directory's own path, links in it followed.
+private func realDirectory(_ path: String) throws(SystemError) -> String {
     let directory = try open(path, O_PATH | O_DIRECTORY)
     return try readLink(directory.procPath)
 }
@@ -112,10 +146,4 @@ func absolute(_ path: String) throws(SystemError) -> String {
 private func makeFIFO(_ path: String) throws(SystemError) -> OwnedDescriptor {
     try check("mkfifo", path) { mkfifo(path, 0o600) }
     return try open(path, O_RDWR)
-}
-
-/// Sends a terminal's master to whoever listens on a socket, with the descriptor's name as the one line of text.
-func sendMaster(_ master: consuming OwnedDescriptor, to path: String) throws {
-    let socket = try connectStream(toLocal: path)
-    try sendMessage(socket.raw, Array("/dev/ptmx".utf8), descriptors: [master.raw])
 }

@@ -2,18 +2,34 @@ internal import CLinux
 internal import ContainerRuntime
 internal import Linux
 
-/// `delete [--force] ID`: removes the cgroup and the state of a container that has ended; with force it is ended first.
-struct DeleteVerb {
-    let id: String
-    let force: Bool
+/// `delete ID`: removes the cgroup and the state of a container that has ended, or was never started.
+///
+/// With `--force` it is ended first. A created one is ended without being asked, as runc and crun do and as engines
+/// count on.
+struct DeleteVerb: Verb {
+    static let name = "delete"
+    static let summary = "remove what is left of a container"
+    static let flags: [Flag] = [
+        .on("force", short: "f", "end the container first; fine when there is none"),
+        .on("regex", "the name is a regular expression, and all it is found in are meant"),
+    ]
 
-    init(_ words: [String]) throws {
-        let arguments = try Arguments(words, flags: ["force"], short: ["f": "force"])
-        id = try arguments.only("container id")
+    private let name: String
+    private let force: Bool
+    private let isPattern: Bool
+
+    init(_ arguments: Arguments) throws {
+        isPattern = arguments.has("regex")
+        name = try arguments.only(isPattern ? "regular expression" : "container id")
         force = arguments.has("force")
     }
 
     func run(_ context: RuntimeContext) throws {
+        guard isPattern else { return try delete(name, context) }
+        for id in try context.states.ids(matching: name) { try delete(id, context) }
+    }
+
+    private func delete(_ id: String, _ context: RuntimeContext) throws {
         let state: ContainerState
         do { state = try context.states.read(id) } catch {
             guard force else { throw error }
@@ -21,7 +37,10 @@ struct DeleteVerb {
             try StateDirectory.validate(id)
             return try context.states.remove(id)
         }
-        if context.states.status(of: state) != .stopped {
+        switch context.states.status(of: state) {
+        case .stopped: break
+        case .created: try Self.end(state)
+        default:
             guard force else {
                 throw RuntimeFailure(
                     .specification, "cannot delete container \(id) that is not stopped: use kill first, or --force")
@@ -32,18 +51,31 @@ struct DeleteVerb {
     }
 
     /// Kills the first process and waits until it has ended; it is not our child, so the descriptor is polled.
-    private static func end(_ state: ContainerState) throws {
+    static func end(_ state: ContainerState) throws {
         guard let process = try? PidFD(state.pid), processStartTime(state.pid) == state.startTime else { return }
         try? process.send(SIGKILL)
-        try? group(of: state).freeze(false)
-        var entry = pollfd(fd: process.raw, events: Int16(POLLIN), revents: 0)
-        try check("poll") { poll(&entry, 1, 10_000) }
+        if let cgroup = try? group(of: state), cgroup.isFrozen() { try? cgroup.freeze(false) }
+        if try poll([(process.raw, Int16(POLLIN))], timeout: 10_000)[0] == 0 {
+            throw RuntimeFailure(.specification, "container \(state.id): process \(state.pid) does not end")
+        }
     }
 
     static func remove(_ state: ContainerState, _ context: RuntimeContext) throws {
         let cgroup = try group(of: state)
+        // Without a pid namespace of its own a container's processes outlive its first one.
         try? cgroup.kill()
         try cgroup.delete()
         try context.states.remove(state.id)
+        context.log.debug("container \(state.id) removed")
+    }
+}
+
+extension StateDirectory {
+    /// The names of the containers an expression is found in.
+    func ids(matching pattern: String) throws -> [String] {
+        guard let expression = RegularExpression(pattern) else {
+            throw Arguments.Misuse(description: "\"\(pattern)\" is not a regular expression")
+        }
+        return try ids().filter { expression.matches($0) }
     }
 }

@@ -4,24 +4,43 @@ internal import JSON
 internal import Linux
 internal import OCI
 
-/// `exec [flags] ID [COMMAND …]`: runs another program in a container; ends as the program did unless detached.
-struct ExecVerb {
+/// `exec ID COMMAND …`: runs another program in a container; ends as the program did unless detached.
+struct ExecVerb: Verb {
+    static let name = "exec"
+    static let summary = "run another program in a container"
+    static let operands = "<container-id> COMMAND …, or <container-id> with --process"
+    static let scattersFlags = false
+    // Programs end with 1 often enough; runc tells its own failures by this.
+    static let failureCode: Int32 = 255
+    static let flags: [Flag] = [
+        .taking("SOCKET", "console-socket", "where the terminal's master is sent"),
+        .taking("SOCKET", "pidfd-socket", "where a descriptor of the process is sent"),
+        .taking("DIR", "cwd", "the working directory"),
+        .taking("NAME=VALUE", "env", short: "e", "a variable of the environment; may be repeated"),
+        .on("tty", short: "t", "give it a terminal"),
+        .taking("UID[:GID]", "user", short: "u", "who runs it"),
+        .taking("GID", "additional-gids", short: "g", "one more group; may be repeated"),
+        .taking("FILE", "process", short: "p", "a process as in config.json, in place of the command"),
+        .on("detach", short: "d", "do not wait"),
+        .taking("FILE", "pid-file", "where the process's number is written"),
+        .taking("LABEL", "process-label", "the SELinux label"),
+        .taking("PROFILE", "apparmor", "the AppArmor profile"),
+        .on("no-new-privs", "no program may gain privileges"),
+        .taking("CAP", "cap", short: "c", "one more capability; may be repeated"),
+        .taking("N", "preserve-fds", "pass N descriptors from 3 on"),
+        .taking("PATH", "cgroup", "a cgroup below the container's; on v1 [CONTROLLER,…:]PATH, may be repeated"),
+        .on("ignore-paused", "wait where the container is paused, until it is resumed"),
+        .on("no-subreaper", "ignored: nothing is inherited that is not reaped"),
+    ]
+
     private let arguments: Arguments
     private let id: String
     private let command: [String]
 
-    init(_ words: [String]) throws {
-        arguments = try Arguments(
-            words, flags: ["tty", "detach", "no-new-privs", "ignore-paused", "no-subreaper"],
-            options: [
-                "console-socket", "cwd", "env", "user", "additional-gids", "process", "pid-file", "process-label",
-                "apparmor", "cap", "preserve-fds", "cgroup",
-            ],
-            short: [
-                "t": "tty", "d": "detach", "e": "env", "u": "user", "g": "additional-gids", "p": "process", "c": "cap",
-            ])
+    init(_ arguments: Arguments) throws {
         guard let id = arguments.rest.first else { throw Arguments.Misuse(description: "container id is missing") }
         self.id = id
+        self.arguments = arguments
         command = Array(arguments.rest.dropFirst())
     }
 
@@ -30,7 +49,8 @@ struct ExecVerb {
         switch StateVerb.currentStatus(state, context) {
         case .running, .created: break
         case .paused where arguments.has("ignore-paused"): break
-        case .paused: throw RuntimeFailure(.specification, "cannot exec in a paused container")
+        case .paused:
+            throw RuntimeFailure(.specification, "cannot exec in a paused container (use --ignore-paused to wait)")
         case .stopped: throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
         let spec = try RuntimeSpec(json: state.config)
@@ -39,65 +59,87 @@ struct ExecVerb {
         guard processStartTime(state.pid) == state.startTime else {
             throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
-        if process.terminal, arguments.last("console-socket") == nil {
-            throw RuntimeFailure(.specification, "a terminal is asked for, but no --console-socket to send it to")
-        }
-        try becomeSubreaper()
-        var launch = ExecLaunch(
-            id: id, initPid: state.pid, process: process,
-            stdio: process.terminal
-                ? .terminal(size: process.consoleSize.map { WindowSize(rows: $0.rows, columns: $0.columns) })
-                : .descriptors(input: 0, output: 1, error: 2))
+        let detach = arguments.has("detach")
+        let consoleSocket = arguments.last("console-socket").flatMap { $0.isEmpty ? nil : $0 }
+        try Terminal.check(process, socket: consoleSocket, detached: detach)
+        if !detach { try becomeSubreaper() }
+        var launch = ExecLaunch(id: id, initPid: state.pid, process: process, stdio: Terminal.stdio(process))
         launch.filter = try spec.linux.seccomp.map { try SeccompFilter(cache: context.states.filters).program(for: $0) }
-        launch.preservedDescriptors = try preservedDescriptors()
-        var running = try launch.start(target: target, in: group(of: state))
-        if let master = running.takeMaster() {
-            try sendMaster(OwnedDescriptor(owning: master), to: arguments.last("console-socket") ?? "")
+        launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
+        let cgroup = try group(of: state).joining(CgroupPlace(arguments.all("cgroup"))).entering(besides: state.pid)
+        var running = try launch.start(target: target, in: cgroup)
+        context.log.debug("process \(running.pid) entered container \(id)")
+        let master = running.takeMaster()
+        do {
+            if let consoleSocket, let master { try Terminal.send(OwnedDescriptor(owning: master), to: consoleSocket) }
+            if let socket = arguments.last("pidfd-socket") { try Terminal.send(process: running.pidfd, to: socket) }
+            if let file = arguments.last("pid-file") { try replaceFile(file, Array("\(running.pid)".utf8)) }
+        } catch {
+            try? running.pidfd.send(SIGKILL)
+            _ = try? running.pidfd.wait()
+            throw error
         }
-        if let file = arguments.last("pid-file") { try replaceFile(file, Array("\(running.pid)".utf8)) }
-        if arguments.has("detach") { return }
-        exitNow(try waitForwardingSignals(to: running.pid).code)
-    }
-
-    private func preservedDescriptors() throws -> Int32 {
-        guard let text = arguments.last("preserve-fds") else { return 0 }
-        guard let count = Int32(text), (0...1024).contains(count) else {
-            throw Arguments.Misuse(description: "flag --preserve-fds takes a number from 0 to 1024, not \"\(text)\"")
-        }
-        return count
+        if detach { return }
+        exitNow(try Foreground.wait(for: running.pid, master: master).code)
     }
 
     /// The process of the file, or the container's own with the command line's changes.
     private func process(_ spec: RuntimeSpec) throws -> RuntimeSpec.Process {
-        if let file = arguments.last("process") { return try RuntimeSpec.Process(json: JSON.parse(readFile(file))) }
-        guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
+        var process: RuntimeSpec.Process
+        if let file = arguments.last("process") {
+            process = try RuntimeSpec.Process(json: JSON.parse(readFile(file)))
+            if arguments.has("tty") { process.terminal = true }
+            return process
+        }
+        guard let own = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
+        process = own
         if command.isEmpty { throw Arguments.Misuse(description: "the command to run is missing") }
         process.arguments = command
         process.terminal = arguments.has("tty")
+        process.consoleSize = nil
         process.environment += arguments.all("env")
         if let directory = arguments.last("cwd") { process.directory = directory }
-        if let user = arguments.last("user") {
-            let parts = user.split(separator: ":", omittingEmptySubsequences: false)
-            guard let uid = UInt32(parts[0]), let gid = parts.count > 1 ? UInt32(parts[1]) : 0, parts.count < 3 else {
-                throw Arguments.Misuse(description: "flag --user takes uid[:gid], not \"\(user)\"")
+        if let label = arguments.last("process-label") { process.selinuxLabel = label }
+        if let profile = arguments.last("apparmor") { process.apparmorProfile = profile }
+        if arguments.has("no-new-privs") { process.noNewPrivileges = true }
+        try changeUser(&process.user)
+        addCapabilities(&process)
+        return process
+    }
+
+    private func changeUser(_ user: inout RuntimeSpec.User) throws(Arguments.Misuse) {
+        if let text = arguments.last("user") {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard let uid = UInt32(parts[0]), parts.count < 3 else {
+                throw Arguments.Misuse(description: "flag --user takes uid[:gid], not \"\(text)\"")
             }
-            process.user.uid = uid
-            process.user.gid = gid
-            process.user.additionalGids = []
+            user.uid = uid
+            user.name = nil
+            if parts.count > 1 {
+                guard let gid = UInt32(parts[1]) else {
+                    throw Arguments.Misuse(description: "flag --user takes uid[:gid], not \"\(text)\"")
+                }
+                user.gid = gid
+            }
         }
         for text in arguments.all("additional-gids") {
             guard let gid = UInt32(text) else {
                 throw Arguments.Misuse(description: "flag --additional-gids takes numbers, not \"\(text)\"")
             }
-            process.user.additionalGids.append(gid)
+            user.additionalGids.append(gid)
         }
+    }
+
+    private func addCapabilities(_ process: inout RuntimeSpec.Process) {
         for name in arguments.all("cap") {
             let name = name.uppercased().hasPrefix("CAP_") ? name.uppercased() : "CAP_" + name.uppercased()
-            process.capabilities?.bounding.append(name)
-            process.capabilities?.effective.append(name)
-            process.capabilities?.permitted.append(name)
+            var sets = process.capabilities ?? RuntimeSpec.Capabilities()
+            sets.bounding.append(name)
+            sets.effective.append(name)
+            sets.permitted.append(name)
+            // A capability can be ambient only where it is inheritable too.
+            if sets.inheritable.contains(name) { sets.ambient.append(name) }
+            process.capabilities = sets
         }
-        if arguments.has("no-new-privs") { process.noNewPrivileges = true }
-        return process
     }
 }

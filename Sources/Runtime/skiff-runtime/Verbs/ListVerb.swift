@@ -2,12 +2,20 @@ internal import ContainerRuntime
 internal import JSON
 internal import Linux
 
-/// `list [--format table|json] [--quiet]`.
-struct ListVerb {
+/// `list`: every container of the state directory.
+struct ListVerb: Verb {
+    static let name = "list"
+    static let summary = "list containers"
+    static let operands = ""
+    static let flags: [Flag] = [
+        .taking("FORMAT", "format", short: "f", "table or json"), .on("quiet", short: "q", "only names"),
+    ]
+
     private let arguments: Arguments
 
-    init(_ words: [String]) throws {
-        arguments = try Arguments(words, flags: ["quiet"], options: ["format"], short: ["q": "quiet", "f": "format"])
+    init(_ arguments: Arguments) throws {
+        try arguments.none()
+        self.arguments = arguments
     }
 
     func run(_ context: RuntimeContext) throws {
@@ -20,55 +28,32 @@ struct ListVerb {
         case "json":
             try writeAll(1, JSON.array(states.map { StateVerb.document($0, context) }).text + "\n")
         case "table":
-            var rows = [["ID", "PID", "STATUS", "BUNDLE", "CREATED"]]
+            var rows = [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]]
             for state in states {
                 let status = StateVerb.currentStatus(state, context)
                 rows.append([
                     state.id, status == .stopped ? "0" : "\(state.pid)", status.rawValue, state.bundle, state.created,
+                    context.states.owner(state.id),
                 ])
             }
-            try writeAll(1, table(rows))
+            try writeAll(1, Self.table(rows))
         case let other: throw Arguments.Misuse(description: "flag --format takes table or json, not \"\(other)\"")
         }
     }
-}
 
-/// Columns as wide as their widest entry, and three spaces between them.
-func table(_ rows: [[String]]) -> String {
-    var widths: [Int] = []
-    for row in rows {
-        for (index, cell) in row.enumerated() {
-            if index == widths.count { widths.append(0) }
-            widths[index] = max(widths[index], cell.count)
+    /// Columns as wide as their widest entry, and three spaces between them.
+    private static func table(_ rows: [[String]]) -> String {
+        var widths: [Int] = []
+        for row in rows {
+            for (index, cell) in row.enumerated() {
+                if index == widths.count { widths.append(0) }
+                widths[index] = max(widths[index], cell.count)
+            }
         }
-    }
-    return rows.map { row in
-        row.enumerated().map { index, cell in
-            index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count + 3)
-        }.joined() + "\n"
-    }.joined()
-}
-
-/// `ps [--format table|json] ID`: the numbers of the container's processes.
-struct ProcessesVerb {
-    private let id: String
-    private let format: String
-
-    init(_ words: [String]) throws {
-        let arguments = try Arguments(words, options: ["format"], short: ["f": "format"])
-        guard let id = arguments.rest.first else { throw Arguments.Misuse(description: "container id is missing") }
-        self.id = id
-        format = arguments.last("format") ?? "table"
-    }
-
-    func run(_ context: RuntimeContext) throws {
-        let pids = try group(of: context.states.read(id)).processes()
-        if format == "json" { return try writeAll(1, JSON.array(pids.map { .integer(Int64($0)) }).text + "\n") }
-        var rows = [["PID", "CMD"]]
-        for pid in pids {
-            let line = (try? readText("/proc/\(pid)/cmdline", limit: 1 << 20)) ?? ""
-            rows.append(["\(pid)", line.split(separator: "\0").joined(separator: " ")])
-        }
-        try writeAll(1, table(rows))
+        return rows.map { row in
+            row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell.padded(to: widths[index] + 3)
+            }.joined() + "\n"
+        }.joined()
     }
 }

@@ -3,10 +3,13 @@ internal import ContainerRuntime
 internal import Linux
 
 /// `start ID`: opens the gate a created container's program waits at.
-struct StartVerb {
-    let id: String
+struct StartVerb: Verb {
+    static let name = "start"
+    static let summary = "let a created container's program begin"
 
-    init(_ words: [String]) throws { id = try Arguments(words).only("container id") }
+    private let id: String
+
+    init(_ arguments: Arguments) throws { id = try arguments.only("container id") }
 
     func run(_ context: RuntimeContext) throws {
         let state = try context.states.read(id)
@@ -23,5 +26,6 @@ struct StartVerb {
         let gate = try open(fifo, O_WRONLY | O_NONBLOCK)
         try writeAll(gate.raw, [1])
         try unlink(fifo)
+        context.log.debug("container \(state.id) started")
     }
 }

@@ -1,17 +1,21 @@
+internal import CLinux
 internal import ContainerRuntime
 internal import JSON
 internal import Linux
 internal import OCI
 
 /// `state ID`: the container's state as the specification has it (runtime.md, "State").
-struct StateVerb {
-    let id: String
+struct StateVerb: Verb {
+    static let name = "state"
+    static let summary = "print a container's state as JSON"
 
-    init(_ words: [String]) throws { id = try Arguments(words).only("container id") }
+    private let id: String
+
+    init(_ arguments: Arguments) throws { id = try arguments.only("container id") }
 
     func run(_ context: RuntimeContext) throws {
         let state = try context.states.read(id)
-        try writeAll(1, Self.document(state, context).text + "\n")
+        try writeAll(1, Self.document(state, context).serialized(pretty: true) + [UInt8(ascii: "\n")])
     }
 
     static func document(_ state: ContainerState, _ context: RuntimeContext) -> JSON {
@@ -22,7 +26,7 @@ struct StateVerb {
             "ociVersion": .string(RuntimeSpec.currentVersion), "id": .string(state.id),
             "pid": .integer(status == .stopped ? 0 : Int64(state.pid)), "status": .string(status.rawValue),
             "bundle": .string(state.bundle), "rootfs": .string(state.rootfs), "created": .string(state.created),
-            "annotations": .object(annotations), "owner": "",
+            "annotations": .object(annotations), "owner": .string(context.states.owner(state.id)),
         ])
     }
 
@@ -34,5 +38,11 @@ struct StateVerb {
     }
 }
 
-/// The container's cgroup on this host.
-func group(of state: ContainerState) throws -> Cgroup { try Cgroup(path: state.cgroup, layout: CgroupLayout.detect()) }
+extension StateDirectory {
+    /// The name of the user who made the container, or the number where the name is not known.
+    func owner(_ id: String) -> String {
+        guard let uid = try? Linux.status("\(root)/\(id)").st_uid else { return "" }
+        let accounts = Accounts(passwd: (try? readText("/etc/passwd")) ?? "", group: "")
+        return accounts.users.first { $0.uid == uid }?.name ?? "\(uid)"
+    }
+}

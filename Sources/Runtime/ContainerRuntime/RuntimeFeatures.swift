@@ -1,0 +1,30 @@
+public import JSON
+internal import Linux
+internal import OCI
+
+/// What this runtime can do, as `features` tells engines.
+///
+/// See the runtime specification, features.md and features-linux.md. The lists are the tables that documents are read by.
+public enum RuntimeFeatures {
+    public static var document: JSON {
+        .object([
+            "ociVersionMin": "1.0.0", "ociVersionMax": .string(RuntimeSpec.currentVersion),
+            "hooks": JSON(RuntimeSpec.Hooks.points), "mountOptions": JSON(PlannedMount.knownOptions),
+            "linux": .object([
+                "namespaces": JSON(RuntimeSpec.Namespace.Kind.allCases.map(\.rawValue).sorted()),
+                "capabilities": JSON(CapabilitySet.names),
+                "cgroup": .object([
+                    "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true,
+                ]),
+                "seccomp": SeccompFilter.features, "apparmor": .object(["enabled": false]),
+                "selinux": .object(["enabled": false]), "intelRdt": .object(["enabled": false]),
+                "mountExtensions": .object(["idmap": .object(["enabled": false])]),
+                "netDevices": .object(["enabled": false]),
+            ]),
+            "annotations": .object([
+                "org.skiff.libseccomp.version": .string(SeccompCompiler.libraryVersion)
+            ]),
+            "potentiallyUnsafeConfigAnnotations": .array([]),
+        ])
+    }
+}

@@ -1,0 +1,119 @@
+internal import CLinux
+internal import ContainerRuntime
+internal import JSON
+internal import Linux
+
+/// What every verb needs, from the flags before it: where states are, how cgroups are made, where messages go.
+struct RuntimeContext {
+    let states: StateDirectory
+    let log: Log
+    /// Whether a cgroup that cannot be made for want of rights is done without, as an ordinary user's must be.
+    let isRootless: Bool
+
+    static let flags: [Flag] = [
+        .taking("DIR", "root", "where states are kept (/run/skiff-runtime, or $XDG_RUNTIME_DIR/skiff-runtime)"),
+        .taking("FILE", "log", "where messages go, besides an error on standard error"),
+        .taking("FORMAT", "log-format", "text or json"),
+        .on("debug", "tell each step"),
+        .on("systemd-cgroup", "let systemd make the cgroups"),
+        .taking("NAME", "cgroup-manager", "cgroupfs, or systemd as --systemd-cgroup has it"),
+        .taking("MODE", "rootless", "true, false or auto: whether cgroups that cannot be made are done without"),
+        .taking("PATH", "criu", "ignored: criu is looked for in $PATH"),
+        .on("version", short: "v", "print the version"),
+        .on("help", short: "h", "show this text"),
+    ]
+
+    init(_ globals: Arguments) throws {
+        let format = globals.last("log-format") ?? "text"
+        guard format == "text" || format == "json" else {
+            throw Arguments.Misuse(description: "flag --log-format takes text or json, not \"\(format)\"")
+        }
+        log = try Log(path: globals.last("log"), json: format == "json", debug: globals.has("debug"))
+        let rootless = globals.last("rootless") ?? "auto"
+        switch rootless {
+        case "true": isRootless = true
+        case "false": isRootless = false
+        case "auto", "": isRootless = effectiveUser() != 0 || Self.isInUserNamespace()
+        default:
+            throw Arguments.Misuse(description: "flag --rootless takes true, false or auto, not \"\(rootless)\"")
+        }
+        let driver = globals.last("cgroup-manager") ?? "cgroupfs"
+        guard driver == "cgroupfs" || driver == "systemd" else {
+            throw Arguments.Misuse(description: "flag --cgroup-manager takes cgroupfs or systemd, not \"\(driver)\"")
+        }
+        if globals.has("systemd-cgroup") || driver == "systemd" {
+            throw Arguments.Misuse(
+                description: "the systemd cgroup driver is not supported: use --cgroup-manager=cgroupfs")
+        }
+        states = StateDirectory(root: try absolutePath(globals.last("root") ?? Self.standardRoot()))
+    }
+
+    private static func standardRoot() -> String {
+        if effectiveUser() != 0, let own = environmentValue("XDG_RUNTIME_DIR"), !own.isEmpty {
+            return own + "/skiff-runtime"
+        }
+        return "/run/skiff-runtime"
+    }
+
+    /// Whether this process is root only in a user namespace.
+    ///
+    /// File: `/proc/self/uid_map`, which shows all ids as themselves in the first one.
+    private static func isInUserNamespace() -> Bool {
+        guard let text = try? readText("/proc/self/uid_map") else { return false }
+        return text.split(whereSeparator: \.isWhitespace).map(String.init) != ["0", "0", "4294967295"]
+    }
+
+    /// Reports a failure as runc does, on standard error and in the log an engine reads, and ends.
+    func fail(_ error: any Error, code: Int32 = 1) -> Never {
+        log.error("\(error)")
+        exitNow(code)
+    }
+}
+
+/// A variable of this program's environment.
+///
+/// C function: `getenv`.
+func environmentValue(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+/// The path itself, or the working directory with the path behind it; nothing has to be there.
+func absolutePath(_ path: String) throws(SystemError) -> String {
+    path.hasPrefix("/") ? path : try readLink("/proc/self/cwd") + "/" + path
+}
+
+/// Messages, in the form of runc's logger, which engines parse.
+struct Log {
+    private let file: SharedDescriptor?
+    private let json: Bool
+    private let tellsSteps: Bool
+
+    init(path: String?, json: Bool, debug: Bool) throws(SystemError) {
+        file = try path.flatMap { (path) throws(SystemError) -> SharedDescriptor? in
+            path.isEmpty ? nil : SharedDescriptor(try open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o644))
+        }
+        self.json = json
+        tellsSteps = debug
+    }
+
+    /// What ends the program: on standard error, and in the log where there is one.
+    func error(_ message: String) { report("error", message) }
+
+    func warning(_ message: String) { report("warning", message) }
+
+    /// A step, told only with `--debug`.
+    func debug(_ message: @autoclosure () -> String) {
+        if tellsSteps { try? writeAll(file?.raw ?? 2, line("debug", message())) }
+    }
+
+    private func report(_ level: String, _ message: String) {
+        if let file { try? writeAll(file.raw, line(level, message)) }
+        writeError("skiff-runtime: \(level == "error" ? "" : level + ": ")\(message)\n")
+    }
+
+    private func line(_ level: String, _ message: String) -> String {
+        let time = WallTime.now().text
+        if json {
+            return JSON.object(["level": .string(level), "msg": .string(message), "time": .string(time)]).text + "\n"
+        }
+        return "time=\"\(time)\" level=\(level) msg=\(JSON.string(message).text)\n"
+    }
+}

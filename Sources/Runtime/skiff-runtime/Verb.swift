@@ -1,0 +1,77 @@
+/// One command of the command line: what it is called, what it takes, what it does.
+///
+/// The table of its flags is the one that is parsed and the one that the help shows.
+protocol Verb {
+    static var name: String { get }
+    /// What it does, in a few words.
+    static var summary: String { get }
+    /// What stands behind the flags, for the help.
+    static var operands: String { get }
+    static var flags: [Flag] { get }
+    /// Whether flags may follow operands.
+    static var scattersFlags: Bool { get }
+    /// What the program ends with when the verb fails.
+    static var failureCode: Int32 { get }
+
+    init(_ arguments: Arguments) throws
+    func run(_ context: RuntimeContext) throws
+}
+
+extension Verb {
+    static var operands: String { "<container-id>" }
+    static var flags: [Flag] { [] }
+    static var scattersFlags: Bool { true }
+    static var failureCode: Int32 { 1 }
+}
+
+/// The texts of `--help`.
+struct Help {
+    /// The name the program was called by, since callers install it under others.
+    let program: String
+
+    func text(of verb: any Verb.Type) -> String {
+        """
+        NAME:
+           \(program) \(verb.name) - \(verb.summary)
+
+        USAGE:
+           \(program) \(verb.name)\(verb.flags.isEmpty ? "" : " [flags]") \(verb.operands)
+
+        OPTIONS:
+        \(Self.table(verb.flags + [.on("help", short: "h", "show this text")]))
+        """
+    }
+
+    func text(of verbs: [any Verb.Type], globals: [Flag]) -> String {
+        let names = verbs.map { $0.name }
+        let width = names.map(\.count).max() ?? 0
+        let lines = verbs.map { "   \($0.name.padded(to: width + 3))\($0.summary)\n" }.joined()
+        return """
+            NAME:
+               \(program) - Open Container Initiative runtime
+
+            USAGE:
+               \(program) [global flags] COMMAND [flags] …
+
+               Runs containers from bundles, a directory with a config.json and a root file system each, as the
+               Open Container Initiative's runtime specification describes them.
+
+            COMMANDS:
+            \(lines)
+            GLOBAL OPTIONS:
+            \(Self.table(globals))
+            """
+    }
+
+    private static func table(_ flags: [Flag]) -> String {
+        let left = flags.map { flag in
+            "--\(flag.name)" + (flag.short.map { ", -\($0)" } ?? "") + (flag.value.map { " \($0)" } ?? "")
+        }
+        let width = left.map(\.count).max() ?? 0
+        return zip(left, flags).map { "   \($0.padded(to: width + 3))\($1.help)\n" }.joined()
+    }
+}
+
+extension String {
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

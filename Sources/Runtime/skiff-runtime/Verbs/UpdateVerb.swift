@@ -1,0 +1,97 @@
+internal import ContainerRuntime
+internal import JSON
+internal import Linux
+internal import OCI
+
+/// `update ID`: changes limits while the container runs; what is not named stays.
+struct UpdateVerb: Verb {
+    static let name = "update"
+    static let summary = "change a container's limits"
+    static let flags: [Flag] = [
+        .taking("FILE", "resources", short: "r", "resources as in config.json; - reads standard input"),
+        .taking("N", "blkio-weight", "relative weight of block I/O, 10 to 1000"),
+        .taking("µs", "cpu-period", "the period a CPU quota is counted over"),
+        .taking("µs", "cpu-quota", "CPU time in each period; -1 for no limit"),
+        .taking("µs", "cpu-burst", "CPU time that may be saved up for later periods"),
+        .taking("N", "cpu-share", "relative weight of CPU time"),
+        .taking("µs", "cpu-rt-period", "the period realtime is counted over"),
+        .taking("µs", "cpu-rt-runtime", "realtime in each period"),
+        .taking("0|1", "cpu-idle", "run only when nothing else wants to"),
+        .taking("LIST", "cpuset-cpus", "processors that may be used, as 0-3,7"),
+        .taking("LIST", "cpuset-mems", "memory nodes that may be used"),
+        .taking("BYTES", "kernel-memory", "obsolete, and ignored by kernels since 5.16"),
+        .taking("BYTES", "kernel-memory-tcp", "memory of TCP buffers"),
+        .taking("BYTES", "memory", "memory, with k, m, g as units; -1 for no limit"),
+        .taking("BYTES", "memory-reservation", "memory to be left with when there is little"),
+        .taking("BYTES", "memory-swap", "memory and swap together; -1 for no limit"),
+        .taking("N", "pids-limit", "processes and threads; -1 for no limit"),
+        .taking("SCHEMA", "l3-cache-schema", "Intel RDT: not supported"),
+        .taking("SCHEMA", "mem-bw-schema", "Intel RDT: not supported"),
+    ]
+
+    private let id: String
+    private let resources: RuntimeSpec.Resources
+
+    init(_ arguments: Arguments) throws {
+        id = try arguments.only("container id")
+        for schema in ["l3-cache-schema", "mem-bw-schema"] where arguments.last(schema) != nil {
+            throw RuntimeFailure(.specification, "flag --\(schema): Intel RDT is not supported")
+        }
+        if let file = arguments.last("resources") {
+            let bytes = file == "-" ? try readAll(0) : try readFile(file)
+            resources = try RuntimeSpec.Resources(json: JSON.parse(bytes))
+            return
+        }
+        func natural(_ option: String) throws(Arguments.Misuse) -> UInt64? {
+            try arguments.number(option, in: 0...UInt64.max)
+        }
+        func integer(_ option: String) throws(Arguments.Misuse) -> Int64? {
+            try arguments.number(option, in: Int64.min...Int64.max)
+        }
+        func bytes(_ option: String) throws(Arguments.Misuse) -> Int64? {
+            guard let text = arguments.last(option) else { return nil }
+            guard let value = Self.bytes(text) else {
+                throw Arguments.Misuse(description: "flag --\(option) takes bytes as 512m or -1, not \"\(text)\"")
+            }
+            return value
+        }
+        var resources = RuntimeSpec.Resources()
+        resources.memory.limit = try bytes("memory")
+        resources.memory.reservation = try bytes("memory-reservation")
+        resources.memory.swap = try bytes("memory-swap")
+        resources.memory.kernel = try bytes("kernel-memory")
+        resources.memory.kernelTCP = try bytes("kernel-memory-tcp")
+        resources.cpu.period = try natural("cpu-period")
+        resources.cpu.quota = try integer("cpu-quota")
+        resources.cpu.burst = try natural("cpu-burst")
+        resources.cpu.shares = try natural("cpu-share")
+        resources.cpu.realtimePeriod = try natural("cpu-rt-period")
+        resources.cpu.realtimeRuntime = try integer("cpu-rt-runtime")
+        resources.cpu.idle = try integer("cpu-idle")
+        resources.cpu.cpus = arguments.last("cpuset-cpus")
+        resources.cpu.mems = arguments.last("cpuset-mems")
+        resources.pidsLimit = try integer("pids-limit")
+        resources.blockIO.weight = try arguments.number("blkio-weight", in: 10...1000)
+        self.resources = resources
+    }
+
+    func run(_ context: RuntimeContext) throws {
+        let state = try context.states.read(id)
+        guard context.states.status(of: state) != .stopped else {
+            throw RuntimeFailure(.specification, "cannot update container \(id): it has stopped")
+        }
+        try group(of: state).update(resources)
+    }
+
+    /// A number with a unit of 1024s: `512m`, `1.5g`, `64KiB`; -1 is no limit.
+    static func bytes(_ text: String) -> Int64? {
+        if text == "-1" { return -1 }
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        guard let number = Double(digits), number >= 0 else { return nil }
+        var unit = text.dropFirst(digits.count).drop { $0 == " " }.lowercased()
+        if unit.hasSuffix("b") { unit.removeLast() }
+        if unit.hasSuffix("i") { unit.removeLast() }
+        guard let power = ["", "k", "m", "g", "t", "p"].firstIndex(of: unit) else { return nil }
+        return Int64(exactly: (number * Double(1 << (10 * Int64(power)))).rounded(.down))
+    }
+}
