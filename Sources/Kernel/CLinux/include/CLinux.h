@@ -6,8 +6,9 @@
 #define _GNU_SOURCE 1
 #endif
 
-// _GNU_SOURCE changes the shape of three types: a member's name in fd_set and in utsname, and the enumerations behind
-// getrusage and setrlimit. Swift's own Glibc module has the plain ones, and a program that imports both must see one type.
+// _GNU_SOURCE changes the shape of some types: members' names in fd_set, in utsname and in a compiled regular expression,
+// and the enumerations behind getrusage and setrlimit. Swift's own Glibc module has the plain ones, and a program that
+// imports both must see one type.
 #include <features.h>
 #pragma push_macro("__USE_XOPEN")
 #undef __USE_XOPEN
@@ -17,6 +18,11 @@
 #undef __USE_GNU
 #include <sys/resource.h>
 #include <sys/utsname.h>
+// regex.h makes up its own mind by _GNU_SOURCE.
+#pragma push_macro("_GNU_SOURCE")
+#undef _GNU_SOURCE
+#include <regex.h>
+#pragma pop_macro("_GNU_SOURCE")
 #pragma pop_macro("__USE_GNU")
 
 #include <arpa/inet.h>
@@ -47,7 +53,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <regex.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
