@@ -84,7 +84,10 @@ let package = Package(
             path: "Sources/Runtime/skiff-runtime", swiftSettings: strict, linkerSettings: fullyStatic),
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
-            name: "skiff-shim", dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI", "ShimProtocol"],
+            name: "skiff-shim",
+            dependencies: [
+                "Archive", "CLinux", "ContainerRuntime", "Failures", "JSON", "Linux", "OCI", "ShimProtocol",
+            ],
             path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: strict,
             linkerSettings: fullyStatic),
 
@@ -189,7 +192,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
-            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "OCI"],
+            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "Mutation", "OCI"], exclude: ["corpus"],
             swiftSettings: strict),
         .testTarget(
             name: "ImagesTests",
@@ -213,21 +216,29 @@ let package = Package(
                 nioCore, nioPosix,
             ],
             swiftSettings: strict),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        // Inputs that are almost right, for the tests of everything that reads what others wrote.
+        .target(name: "Mutation", dependencies: ["CLinux", "Linux"], path: "Tests/Mutation", swiftSettings: strict),
         .testTarget(
-            name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "OCI", "ShimProtocol"], swiftSettings: strict),
+            name: "JSONTests", dependencies: ["JSON", "Mutation"], exclude: ["corpus"], swiftSettings: strict),
+        .testTarget(
+            name: "ShimProtocolTests", dependencies: ["JSON", "Linux", "Mutation", "OCI", "ShimProtocol"],
+            exclude: ["corpus"], swiftSettings: strict),
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "OCI", "ShimProtocol", logging,
+                "Archive", "CLinux", "ContainerRuntime", "Execution", "Failures", "JSON", "Linux", "Mutation", "OCI",
+                "ShimProtocol", logging,
                 nioPosix,
             ], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage", nioPosix,
+                "Archive", "CLinux", "Engine", "Execution", "Failures", "JSON", "Linux", "Networking", "OCI", "Storage",
+                nioPosix,
             ], swiftSettings: strict),
-        .testTarget(name: "OCITests", dependencies: ["Failures", "JSON", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "OCITests", dependencies: ["Failures", "JSON", "Mutation", "OCI"], exclude: ["corpus"],
+            swiftSettings: strict),
         // An engine as a test wants it, behind a local socket.
         .target(
             name: "FakeEngine", dependencies: ["CLinux", "EngineClient", "Linux"], path: "Tests/FakeEngine",

@@ -1,3 +1,5 @@
+import Archive
+import CLinux
 import Execution
 import Failures
 import JSON
@@ -10,14 +12,24 @@ import Testing
 /// Logs as the shim writes them, in a folder of their own.
 struct LogFolder: ~Copyable {
     let path: String
+    private let isOwn: Bool
     var log: String { path + "/c-json.log" }
+    /// The size at which the shim cuts a line into pieces.
+    static let pieceBytes = 16 << 10
 
     init() throws {
         path = "/tmp/skiff-log-" + randomID().prefix(16)
+        isOwn = true
         try makeDirectory(path, mode: 0o700)
     }
 
-    deinit { try? removeTree(path) }
+    /// Another's folder, which that one removes.
+    init(borrowing path: String) {
+        self.path = path
+        isOwn = false
+    }
+
+    deinit { if isOwn { try? removeTree(path) } }
 
     static func line(_ text: String, second: Int, stream: String = "stdout", attributes: JSON? = nil) -> [UInt8] {
         var object = JSONObject()
@@ -38,15 +50,47 @@ struct LogFolder: ~Copyable {
     }
 
     func rotate(_ files: Int = 5) throws {
-        for number in (1..<files).reversed() where exists("\(log).\(number)") {
-            try rename("\(log).\(number)", to: "\(log).\(number + 1)")
+        for number in (1..<files).reversed() {
+            for form in ["", ".gz"] where exists("\(log).\(number)\(form)") {
+                try rename("\(log).\(number)\(form)", to: "\(log).\(number + 1)\(form)")
+            }
         }
         try rename(log, to: "\(log).1")
     }
 
+    /// Packs a rotated file as the shim does: with the plain file's inode number in the header, and its time.
+    func pack(_ number: Int) throws {
+        let path = "\(log).\(number)"
+        let state = try status(path)
+        let inode = withUnsafeBytes(of: UInt64(state.st_ino).littleEndian) { Array($0) }
+        let sink = BytesSink()
+        try sink.write(GzipExtraField("SK", inode).member)
+        let compressor = try Compressor(.gzip, to: sink)
+        try compressor.write(try readFile(path))
+        try compressor.finish()
+        try writeFile(path + ".gz.new", sink.bytes)
+        let file = try Linux.open(path + ".gz.new", O_RDWR)
+        try setTimes(file.raw, seconds: Int64(state.st_mtim.tv_sec), nanoseconds: Int32(state.st_mtim.tv_nsec))
+        try rename(path + ".gz.new", to: path + ".gz")
+        try unlink(path)
+    }
+
+    /// A record of the `local` driver, made by hand: see moby's `logdriver.LogEntry`.
+    static func message(_ text: String, second: Int, stream: String = "stdout", part: [UInt8]? = nil) -> [UInt8] {
+        func varint(_ value: UInt64) -> [UInt8] {
+            value < 128 ? [UInt8(value)] : [UInt8(value & 127) | 128] + varint(value >> 7)
+        }
+        var body: [UInt8] = [0x0a, UInt8(stream.utf8.count)] + Array(stream.utf8)
+        body += [0x10] + varint(UInt64(second) * 1_000_000_000)
+        body += [0x1a] + varint(UInt64(text.utf8.count)) + Array(text.utf8)
+        if let part { body += [0x20, 1, 0x2a, UInt8(part.count)] + part }
+        let length = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: body.count >> $0) }
+        return length + body + length
+    }
+
     /// Everything that a request shows, in texts.
-    func read(_ request: LogRequest = LogRequest()) throws -> [String] {
-        var file = LogFile(path: log, request: request)
+    func read(_ request: LogRequest = LogRequest(), form: LogSettings.Form = .jsonFile) throws -> [String] {
+        var file = LogFile(path: log, form: form, request: request)
         var texts: [String] = []
         while true {
             let place = file.place
@@ -114,7 +158,7 @@ struct LogFolder: ~Copyable {
 
     @Test func piecesOfALongLineAreJoinedPerStream() throws {
         let folder = try LogFolder()
-        let piece = String(repeating: "x", count: LogFile.pieceBytes)
+        let piece = String(repeating: "x", count: LogFolder.pieceBytes)
         try folder.write([
             LogFolder.line("before\n", second: 1), LogFolder.line(piece, second: 2),
             LogFolder.line("between\n", second: 3, stream: "stderr"),
@@ -127,7 +171,7 @@ struct LogFolder: ~Copyable {
 
     @Test func aLastLineWithoutAnEndIsGivenAsItIs() throws {
         let folder = try LogFolder()
-        let piece = String(repeating: "x", count: LogFile.pieceBytes)
+        let piece = String(repeating: "x", count: LogFolder.pieceBytes)
         try folder.write([LogFolder.line("a\n", second: 1), LogFolder.line("prompt> ", second: 2)])
         #expect(try folder.read() == ["a\n", "prompt> "])
         #expect(try folder.read(LogRequest(tail: 1)) == ["prompt> "])
@@ -286,7 +330,7 @@ struct LogFolder: ~Copyable {
 
     @Test func piecesThatStopBeforeACharacterAreJoinedToo() throws {
         let folder = try LogFolder()
-        let piece = String(repeating: "x", count: LogFile.pieceBytes - 1)
+        let piece = String(repeating: "x", count: LogFolder.pieceBytes - 1)
         try folder.write([LogFolder.line(piece, second: 1), LogFolder.line("ü end\n", second: 2)])
         #expect(try folder.read() == [piece + "ü end\n"])
     }
@@ -294,24 +338,5 @@ struct LogFolder: ~Copyable {
     @Test func attributesAreRead() throws {
         let line = LogFolder.line("x\n", second: 1, attributes: ["k": "v"])
         #expect(LogRecord(line: line.dropLast()[...])?.attributes == ["k": "v"])
-    }
-}
-
-@Suite struct LogOptionsTests {
-    @Test func sizesAndCounts() throws {
-        let options = try LogOptions(["max-size": "10m", "max-file": "3", "labels": "a,b"])
-        #expect(options.maximumSize == 10 << 20)
-        #expect(options.maximumFiles == 3)
-        #expect(options.labels == ["a", "b"])
-        let config = try Fixture.config(["Cmd": ["x"], "Labels": ["a": "1", "c": "2"]])
-        #expect(options.settings(path: "/l", config: config).attributes == ["a": "1"])
-    }
-
-    @Test(arguments: [
-        ["max-size": "x"], ["max-size": "0"], ["max-file": "0"], ["max-file": "2"], ["bogus": "1"],
-        ["max-size": "9999999999g"],
-    ])
-    func refuses(options: [String: String]) {
-        #expect(throws: Failure.self) { try LogOptions(options) }
     }
 }

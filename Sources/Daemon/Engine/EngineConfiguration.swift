@@ -1,3 +1,5 @@
+internal import Execution
+
 /// How a daemon's engine shall be; decided once, at start.
 public struct EngineConfiguration: Sendable {
     /// `/var/lib/skiff`: containers and volumes live below it.
@@ -8,7 +10,7 @@ public struct EngineConfiguration: Sendable {
     public var runtimes: [String: String]
     /// The runtime of containers that name none.
     public var defaultRuntime: String
-    /// The log driver of containers that name none, `json-file` or `none`, and its options.
+    /// The log driver of containers that name none, and its options: see ``LogOptions``.
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
     /// Limits of containers that set none of the same name (`default-ulimits`).
@@ -32,6 +34,16 @@ public struct EngineConfiguration: Sendable {
     /// Where a container's log, hosts, hostname and resolv.conf are.
     func directory(ofContainer id: String) -> String { dataRoot + "/containers/" + id }
     func logPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/" + id + "-json.log" }
+    /// Where Docker has the files of its `local` log driver.
+    func localLogs(ofContainer id: String) -> String { directory(ofContainer: id) + "/local-logs" }
+    /// The log's file, its folder and how records are written; nil for a driver that keeps none.
+    func log(ofContainer id: String, driver: String) -> (path: String, directory: String, form: LogSettings.Form)? {
+        switch LogSettings.Form(rawValue: driver) {
+        case .jsonFile: (logPath(ofContainer: id), directory(ofContainer: id), .jsonFile)
+        case .local: (localLogs(ofContainer: id) + "/container.log", localLogs(ofContainer: id), .local)
+        case nil: nil
+        }
+    }
     func hostsPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/hosts" }
     func hostnamePath(ofContainer id: String) -> String { directory(ofContainer: id) + "/hostname" }
     func resolvConfPath(ofContainer id: String) -> String { directory(ofContainer: id) + "/resolv.conf" }

@@ -64,7 +64,7 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: .customLong("cgroup-parent"), help: "Parent cgroup for all containers")
     var cgroupParent: String?
 
-    @Option(name: .customLong("log-driver"), help: "Default driver for container logs (json-file, none)")
+    @Option(name: .customLong("log-driver"), help: "Default driver for container logs (json-file, local, none)")
     var logDriver: String?
 
     @Option(name: .customLong("log-opt"), help: "Default log driver options: NAME=VALUE")

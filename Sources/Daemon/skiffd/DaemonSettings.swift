@@ -1,3 +1,4 @@
+internal import Engine
 internal import Failures
 internal import Linux
 internal import Logging
@@ -63,10 +64,8 @@ struct DaemonSettings {
         }
         cgroupParent = reader.text("cgroup-parent")
         logDriver = reader.text("log-driver") ?? logDriver
-        guard ["json-file", "none"].contains(logDriver) else {
-            throw Failure(.invalid, "the log driver \(logDriver) is not supported: use json-file or none")
-        }
         logOptions = try reader.pairs("log-opts")
+        _ = try LogOptions(driver: logDriver, logOptions)
         shmSize = try reader.size("default-shm-size")
         maxDownloads = try reader.integer("max-concurrent-downloads", 1...64) ?? maxDownloads
         maxUploads = try reader.integer("max-concurrent-uploads", 1...64) ?? maxUploads

@@ -26,6 +26,7 @@ enum HostFacts {
         facts.labels = settings.labels
         facts.isDebug = settings.isDebug
         facts.defaultRuntime = settings.defaultRuntime
+        facts.logDriver = settings.logDriver
         facts.runtimes = settings.runtimes.merging(["skiff": "skiff-runtime"]) { given, _ in given }
         facts.insecureRegistries = settings.insecureRegistries
         facts.registryMirrors = settings.registryMirrors

@@ -93,6 +93,8 @@ extension ShimState {
                 if let exit = exec.exit { object["exit"] = .object(exit.object) }
                 return object
             })
+        object.set("revision", dialect.revision)
+        object.set("requests", dialect.requests.sorted())
     }
 
     init(_ fields: WireFields) throws(ShimWire.Malformed) {
@@ -103,9 +105,13 @@ extension ShimState {
                 Exec(id: try exec.string("id"), pid: try exec.number("pid"), exit: try exit.map(ExitReport.init)))
         }
         let exit = try fields.optionalFields("exit")
+        let requests = try fields.optionalStrings("requests")
+        let dialect = ShimDialect(
+            revision: try fields.optionalNumber("revision") ?? ShimDialect.first.revision,
+            requests: requests.map { Set($0) } ?? ShimDialect.first.requests)
         self.init(
             id: try fields.string("id"), pid: try fields.number("pid"), startedAt: try fields.number("startedAt"),
             isPaused: try fields.flag("paused"), oomKilled: try fields.flag("oom"),
-            exit: try exit.map(ExitReport.init), execs: execs)
+            exit: try exit.map(ExitReport.init), execs: execs, dialect: dialect)
     }
 }

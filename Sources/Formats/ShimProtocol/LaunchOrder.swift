@@ -86,7 +86,8 @@ public struct ExecOrder: Sendable, Hashable {
 ///
 /// Output goes to it as it comes; while it does not read, the shim holds at most one read's worth (64 KiB) for it and
 /// reads no more from the process, which then blocks on its full pipe: back-pressure, as Docker's. What was read is in
-/// the log already. After `patience` seconds without progress the stream is cut off and the process goes on.
+/// the log already. A stream that has not taken what was held after `patience` seconds is cut off and the process goes
+/// on: no reader makes it stand still for longer, however many bytes it takes at a time. nil waits for ever.
 public struct StreamOrder: Sendable, Hashable {
     public var input: Bool
     public var output: Bool
@@ -113,17 +114,36 @@ public enum InputOrder: String, Sendable, Hashable {
     case once
 }
 
-/// The log file: see ``LogRecord``.
+/// The log file: what is written, and when a new file is begun.
+///
+/// What is rotated gets `.1`, `.2` … behind its name, and with `compresses` `.gz` behind that.
 public struct LogOrder: Sendable, Hashable {
+    /// How records are written, by Docker's name of the log driver.
+    public enum Form: String, Sendable, Hashable {
+        case jsonFile = "json-file"
+        case local
+    }
+
     public var path: String
+    public var form: Form
     public var maximumSize: Int64?
     public var maximumFiles: Int
+    /// Whether rotated files are packed with gzip.
+    public var compresses: Bool
+    /// How many bytes of output may wait for the file before more is dropped; nil writes before anything else happens.
+    public var bufferSize: Int?
     public var attributes: [String: String]
 
-    public init(path: String, maximumSize: Int64?, maximumFiles: Int, attributes: [String: String]) {
+    public init(
+        path: String, form: Form = .jsonFile, maximumSize: Int64?, maximumFiles: Int, compresses: Bool = false,
+        bufferSize: Int? = nil, attributes: [String: String]
+    ) {
         self.path = path
+        self.form = form
         self.maximumSize = maximumSize
         self.maximumFiles = maximumFiles
+        self.compresses = compresses
+        self.bufferSize = bufferSize
         self.attributes = attributes
     }
 }

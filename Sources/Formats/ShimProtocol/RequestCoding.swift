@@ -2,21 +2,36 @@ internal import JSON
 internal import OCI
 
 extension ShimRequest {
+    /// What the request is called on the wire.
+    public var name: String {
+        switch self {
+        case .launch: "launch"
+        case .hello: "hello"
+        case .attach: "attach"
+        case .exec: "exec"
+        case .signal: "signal"
+        case .resize: "resize"
+        case .pause: "pause"
+        case .resume: "resume"
+        case .update: "update"
+        case .processes: "processes"
+        case .forget: "forget"
+        case .collect: "collect"
+        }
+    }
+
     func write(into object: inout JSONObject) {
+        object.set("do", name)
         switch self {
         case .launch(let order):
-            object["do"] = "launch"
             object["order"] = .object(order.object)
-        case .hello: object["do"] = "hello"
+        case .hello, .pause, .resume, .processes, .collect: break
         case .attach(let process, let stream):
-            object["do"] = "attach"
             object.set("process", process)
             object["stream"] = .object(stream.object)
         case .exec(let order):
-            object["do"] = "exec"
             object["order"] = .object(order.object)
         case .signal(let number, let target):
-            object["do"] = "signal"
             object.set("number", number)
             switch target {
             case .initial: break
@@ -24,20 +39,13 @@ extension ShimRequest {
             case .exec(let id): object.set("process", id)
             }
         case .resize(let process, let rows, let columns):
-            object["do"] = "resize"
             object.set("process", process)
             object.set("rows", rows)
             object.set("columns", columns)
-        case .pause: object["do"] = "pause"
-        case .resume: object["do"] = "resume"
         case .update(let resources):
-            object["do"] = "update"
             object["resources"] = resources
-        case .processes: object["do"] = "processes"
         case .forget(let exec):
-            object["do"] = "forget"
             object.set("process", exec)
-        case .collect: object["do"] = "collect"
         }
     }
 
@@ -176,15 +184,21 @@ extension LogOrder {
     var object: JSONObject {
         var object = JSONObject()
         object.set("path", path)
+        if form != .jsonFile { object.set("form", form.rawValue) }
         object.set("size", maximumSize)
         object.set("files", maximumFiles)
+        object.set("compress", compresses)
+        object.set("buffer", bufferSize)
         if !attributes.isEmpty { object["attrs"] = JSON(attributes) }
         return object
     }
 
     init(_ fields: WireFields) throws(ShimWire.Malformed) {
+        let form = try fields.optionalString("form") ?? Form.jsonFile.rawValue
+        guard let form = Form(rawValue: form) else { throw ShimWire.Malformed("unknown log form \"\(form)\"") }
         self.init(
-            path: try fields.string("path"), maximumSize: try fields.optionalNumber("size"),
-            maximumFiles: try fields.number("files"), attributes: try fields.stringMap("attrs"))
+            path: try fields.string("path"), form: form, maximumSize: try fields.optionalNumber("size"),
+            maximumFiles: try fields.number("files"), compresses: try fields.flag("compress"),
+            bufferSize: try fields.optionalNumber("buffer"), attributes: try fields.stringMap("attrs"))
     }
 }

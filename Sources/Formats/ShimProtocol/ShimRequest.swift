@@ -20,8 +20,7 @@ public import JSON
 /// ```
 ///
 /// A shim that loses its daemon after `launch` goes on: it writes the log, reaps, and keeps every status until it was
-/// collected. Unknown requests are answered with `failed`, unknown events are skipped, so that a newer daemon can talk to
-/// the shims an older one left.
+/// collected. A newer daemon can talk to the shims an older one left: see ``ShimDialect``.
 public enum ShimRequest: Sendable, Hashable {
     /// Make the container. Once, first, and on the spawn socket only.
     case launch(LaunchOrder)
@@ -135,9 +134,12 @@ public struct ShimState: Sendable, Hashable {
     /// nil while it runs.
     public var exit: ExitReport?
     public var execs: [Exec]
+    /// What can be asked of the shim.
+    public var dialect: ShimDialect
 
     public init(
-        id: String, pid: Int32, startedAt: Int64, isPaused: Bool, oomKilled: Bool, exit: ExitReport?, execs: [Exec]
+        id: String, pid: Int32, startedAt: Int64, isPaused: Bool, oomKilled: Bool, exit: ExitReport?, execs: [Exec],
+        dialect: ShimDialect = .current
     ) {
         self.id = id
         self.pid = pid
@@ -146,5 +148,6 @@ public struct ShimState: Sendable, Hashable {
         self.oomKilled = oomKilled
         self.exit = exit
         self.execs = execs
+        self.dialect = dialect
     }
 }

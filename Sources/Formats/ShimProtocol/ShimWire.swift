@@ -10,7 +10,9 @@ internal import JSON
 /// └────────┴────────┴─────────────────────────────┘
 /// ```
 public enum ShimWire {
-    /// The version this code speaks; a datagram of another is refused.
+    /// How the datagram is made; what the messages mean is ``ShimDialect``'s.
+    ///
+    /// One of another version is refused.
     public static let version: UInt8 = 1
     /// The longest object that travels inside its datagram.
     public static let inlineLimit = 32 << 10
@@ -39,6 +41,8 @@ public enum ShimWire {
     /// Why bytes are no message.
     public struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
+        /// The tag of the message, where that much could be read: whoever asked waits for an answer to it.
+        public internal(set) var tag: UInt32 = 0
         public init(_ description: String) { self.description = description }
     }
 
@@ -67,15 +71,25 @@ public enum ShimWire {
     public static func decodeRequest(_ datagram: [UInt8], payload: [UInt8]? = nil) throws(Malformed) -> Tagged<
         ShimRequest
     > {
-        let fields = try object(datagram, payload)
-        return Tagged(tag: try fields.tag(), try ShimRequest(fields))
+        try message(datagram, payload) { fields throws(Malformed) in try ShimRequest(fields) }
     }
 
     /// Reads an event.
     public static func decodeEvent(_ datagram: [UInt8], payload: [UInt8]? = nil) throws(Malformed) -> Tagged<ShimEvent>
     {
+        try message(datagram, payload) { fields throws(Malformed) in try ShimEvent(fields) }
+    }
+
+    private static func message<Message: Sendable & Hashable>(
+        _ datagram: [UInt8], _ payload: [UInt8]?, _ read: (WireFields) throws(Malformed) -> Message
+    ) throws(Malformed) -> Tagged<Message> {
         let fields = try object(datagram, payload)
-        return Tagged(tag: try fields.tag(), try ShimEvent(fields))
+        let tag = try fields.tag()
+        do throws(Malformed) { return Tagged(tag: tag, try read(fields)) } catch {
+            var tagged = error
+            tagged.tag = tag
+            throw tagged
+        }
     }
 
     private static func datagram(_ object: JSONObject) -> Datagram {

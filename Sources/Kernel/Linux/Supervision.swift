@@ -12,6 +12,14 @@ public func closeDescriptors(from first: Int32) throws(SystemError) {
     try check("close_range") { close_range(UInt32(first), UInt32.max, 0) }
 }
 
+/// Closes every descriptor but one, whoever opened them.
+///
+/// C function: `close_range`.
+public func closeDescriptors(except raw: Int32) throws(SystemError) {
+    if raw > 0 { try check("close_range") { close_range(0, UInt32(raw) - 1, 0) } }
+    try closeDescriptors(from: raw + 1)
+}
+
 /// Orphans below this process become its children, to be reaped by it.
 ///
 /// C function: `prctl(PR_SET_CHILD_SUBREAPER)`.
@@ -41,6 +49,18 @@ public func sendSome(_ socket: Int32, _ bytes: [UInt8], from offset: Int) throws
         bytes.withUnsafeBytes { buffer in
             let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
             return send(socket, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+}
+
+/// Writes what fits of the bytes from an offset on.
+///
+/// C function: `write`.
+public func writeSome(_ raw: Int32, _ bytes: [UInt8], from offset: Int) throws(SystemError) -> Int {
+    try check("write", "\(raw)") {
+        bytes.withUnsafeBytes { buffer in
+            let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
+            return CLinux.write(raw, rest.baseAddress, rest.count)
         }
     }
 }
@@ -88,6 +108,11 @@ public func detachMount(_ path: String) throws(SystemError) {
 ///
 /// C function: `getpid`.
 public func processNumber() -> pid_t { getpid() }
+
+/// The number of this process's parent: another one's once that has ended.
+///
+/// C function: `getppid`.
+public func parentProcessNumber() -> pid_t { getppid() }
 
 /// Closes a descriptor that was handed over as a number.
 ///

@@ -104,11 +104,9 @@ final class Attacher {
             if error.errno != EAGAIN { close() }
             return
         }
+        // The deadline stays until nothing is left: who takes a byte now and then holds the process up as well.
+        if isBlocked { return }
         cancelDeadline()
-        if isBlocked {
-            startDeadline()
-            return
-        }
         queue = []
         queued = 0
         if endsWhenEmpty {

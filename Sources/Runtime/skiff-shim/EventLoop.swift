@@ -64,9 +64,9 @@ final class EventLoop {
             }
             guard !deadlines.isEmpty else { continue }
             let now = Clock.monotonicMilliseconds()
-            for (token, deadline) in deadlines where deadline.due <= now {
-                deadlines[token] = nil
-                deadline.action()
+            for token in deadlines.filter({ $0.value.due <= now }).keys.sorted() {
+                // One that ran just now may have called this one off, with everything it holds.
+                deadlines.removeValue(forKey: token)?.action()
             }
         }
     }

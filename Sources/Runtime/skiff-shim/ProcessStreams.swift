@@ -21,7 +21,7 @@ final class ProcessStreams {
     }
 
     private let loop: EventLoop
-    private let log: LogFile?
+    private let log: (any OutputLog)?
     private let inputOrder: InputOrder
     let isTerminal: Bool
     private var sources: [OutputSource] = []
@@ -37,7 +37,7 @@ final class ProcessStreams {
     /// The last attacher of a finished process is gone.
     var onIdle: (() -> Void)?
 
-    init(_ ends: consuming Ends, input order: InputOrder, log: LogFile?, loop: EventLoop) throws(SystemError) {
+    init(_ ends: consuming Ends, input order: InputOrder, log: (any OutputLog)?, loop: EventLoop) throws(SystemError) {
         self.loop = loop
         self.log = log
         inputOrder = order
@@ -85,11 +85,14 @@ final class ProcessStreams {
         if sources.isEmpty { onOutputEnd?() }
     }
 
-    /// The process has ended and so has the wait for its output: whatever still comes is nobody's.
+    /// The wait for output is over: whatever still comes is nobody's, and what came is with the log.
+    func endOutput() { for source in sources { end(source) } }
+
+    /// The process has ended and so has the wait for its output.
     func finish() {
         guard !isFinished else { return }
         isFinished = true
-        for source in sources { end(source) }
+        endOutput()
         input?.close()
         input = nil
         terminal = nil

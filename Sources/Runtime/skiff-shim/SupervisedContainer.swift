@@ -12,7 +12,7 @@ final class SupervisedContainer {
     private let spec: RuntimeSpec
     private let filter: [UInt8]?
     private let streams: ProcessStreams
-    private let log: LogFile?
+    private let log: (any OutputLog)?
     private let cgroup: ContainerCgroup
     /// Whoever made the container, when it was not our own library.
     private let foreign: ForeignRuntime?
@@ -23,6 +23,7 @@ final class SupervisedContainer {
     private var execs: [String: ExecSession] = [:]
     private var end: (end: ProcessEnd, at: Int64)?
     private var isPaused = false
+    private var isFinishing = false
     private(set) var exit: ExitReport?
     private(set) var isRemoved = false
     private var drainDeadline: UInt64?
@@ -58,7 +59,7 @@ final class SupervisedContainer {
             guard let file = descriptors.take() else { throw FailureReport.request("no filter came along") }
             filter = try readWhole(file.raw, limit: 1 << 20)
         }
-        let log = try order.log.map { try LogFile($0) }
+        let log = try order.log.map { try makeLog($0, loop) }
         let stdio = try ProcessEnds(terminal: process.terminal, size: process.windowSize, input: order.input)
 
         let cgroup = try ContainerCgroup(order.cgroup)
@@ -102,8 +103,14 @@ final class SupervisedContainer {
         }
     }
 
+    private static func makeLog(_ order: LogOrder, _ loop: EventLoop) throws(SystemError) -> any OutputLog {
+        guard let limit = order.bufferSize else { return try DirectLog(order) }
+        return try BufferedLog(order, limit: limit, loop: loop)
+    }
+
     private init(
-        _ order: LaunchOrder, _ spec: RuntimeSpec, _ filter: [UInt8]?, _ streams: ProcessStreams, _ log: LogFile?,
+        _ order: LaunchOrder, _ spec: RuntimeSpec, _ filter: [UInt8]?, _ streams: ProcessStreams,
+        _ log: (any OutputLog)?,
         _ cgroup: ContainerCgroup, _ foreign: ForeignRuntime?, pid: Int32, startedAt: Int64, loop: EventLoop
     ) throws {
         self.order = order
@@ -185,6 +192,9 @@ final class SupervisedContainer {
 
     func processes() throws -> [Int32] { try cgroup.processes() }
 
+    /// Its status was collected: nothing that can wait goes on.
+    func abandonLog() { log?.abandon() }
+
     func forget(_ exec: String) {
         guard let session = execs[exec], session.exit != nil else { return }
         session.isForgotten = true
@@ -215,15 +225,25 @@ final class SupervisedContainer {
             let report = ExitReport(code: how.code, signal: how.signal, oomKilled: false, at: now)
             onEvent?(.execEnded(id: session.id, report))
             session.ended(report)
+        } else {
+            log?.ended(child, how)
         }
     }
 
     private func finishIfEnded() { if end != nil { finish() } }
 
-    /// Everything is in the log: tell, then clear away.
+    /// Everything was read: tell once it is in the log.
     private func finish() {
-        guard let end, exit == nil else { return }
+        guard end != nil, !isFinishing else { return }
+        isFinishing = true
         if let drainDeadline { loop.cancelDeadline(drainDeadline) }
+        streams.endOutput()
+        if let log { log.close { [unowned self] in tell() } } else { tell() }
+    }
+
+    /// Everything is in the log: tell, then clear away.
+    private func tell() {
+        guard let end, exit == nil else { return }
         let report = ExitReport(
             code: end.end.code, signal: end.end.signal, oomKilled: cgroup.sawOutOfMemory(), at: end.at)
         exit = report

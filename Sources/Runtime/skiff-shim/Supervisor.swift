@@ -31,7 +31,8 @@ final class Supervisor {
             handle(request.message, tag: request.tag, &descriptors, from: connection)
         }
         connection.onMalformed = { [unowned connection] in
-            connection.send(.failed(FailureReport(stage: "request", errno: EINVAL, path: nil, message: $0.description)))
+            let report = FailureReport(stage: "request", errno: EINVAL, path: nil, message: $0.description)
+            connection.send(.failed(report), tag: $0.tag)
         }
         connection.onClosed = { [unowned self] gone in
             connections.removeAll { $0 === gone }
@@ -142,6 +143,7 @@ final class Supervisor {
     /// Answers those who collect once nothing of the container is left, and ends.
     private func endIfCollected() {
         guard let container, !collectors.isEmpty, container.isRemoved else { return }
+        container.abandonLog()
         removeDirectory()
         for (connection, tag) in collectors { connection.send(.done, tag: tag) }
         collectors = []

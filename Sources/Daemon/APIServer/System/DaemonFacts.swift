@@ -24,6 +24,8 @@ public struct DaemonFacts: Sendable {
     public var labels: [String] = []
     public var isDebug = false
     public var defaultRuntime = "skiff"
+    /// The log driver of containers that name none.
+    public var logDriver = "json-file"
     /// The runtimes' programs by name.
     public var runtimes: [String: String] = [:]
     public var insecureRegistries: [String] = []

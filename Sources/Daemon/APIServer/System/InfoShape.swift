@@ -1,4 +1,5 @@
 internal import DockerAPI
+internal import Engine
 internal import JSON
 
 /// The part of `/info` that stays the same while a daemon runs.
@@ -10,7 +11,7 @@ enum InfoShape {
         answer.driverStatus = [["Backing Filesystem", "overlay"], ["Snapshots", "one per layer"]]
         answer.plugins.volume = ["local"]
         answer.plugins.network = ["bridge", "host", "null"]
-        answer.plugins.log = ["json-file", "none"]
+        answer.plugins.log = LogOptions.drivers
         answer.memoryLimit = true
         answer.swapLimit = facts.swapLimit
         answer.cpuCfsPeriod = true
@@ -20,7 +21,7 @@ enum InfoShape {
         answer.pidsLimit = true
         answer.ipv4Forwarding = facts.ipv4Forwarding
         answer.debug = facts.isDebug
-        answer.loggingDriver = "json-file"
+        answer.loggingDriver = facts.logDriver
         answer.cgroupDriver = "cgroupfs"
         answer.cgroupVersion = String(facts.cgroupVersion)
         answer.kernelVersion = facts.kernelVersion

@@ -115,13 +115,11 @@ extension ContainerService {
     private func settled(_ host: HostSettings) throws(Failure) -> HostSettings {
         var json = host.json
         json["Runtime"] = .string(host.runtime.isEmpty ? configuration.defaultRuntime : host.runtime)
-        let own = Fields(Fields(.object(json)).present("LogConfig") ?? .null)
-        let isDefault = try own.dictionary("Config").isEmpty && host.logDriver == "json-file"
-        if isDefault {
-            json["LogConfig"] = .object([
-                "Type": .string(configuration.logDriver), "Config": .dictionary(configuration.logOptions),
-            ])
-        }
+        let driver = host.namesLogDriver ? host.logDriver : configuration.logDriver
+        let inherited = driver == configuration.logDriver ? configuration.logOptions : [:]
+        json["LogConfig"] = .object([
+            "Type": .string(driver), "Config": .dictionary(host.logOptions.merging(inherited) { own, _ in own }),
+        ])
         if host.shmSize == HostSettings.defaultShmSize { json["ShmSize"] = .integer(configuration.sharedMemorySize) }
         return try HostSettings(json: .object(json))
     }
@@ -149,11 +147,7 @@ extension ContainerService {
         else {
             throw Failure(.invalid, "unknown or invalid runtime name: \(host.runtime)")
         }
-        switch host.logDriver {
-        case "none": break
-        case "json-file": _ = try LogOptions(host.logOptions)
-        default: throw Failure(.invalid, "logger: no log driver named '\(host.logDriver)' is registered")
-        }
+        _ = try LogOptions(driver: host.logDriver, host.logOptions)
         for port in config.exposedPorts { _ = try NetworkPlan.port(port) }
         if let other = NetworkPlan.sharedWith(host.networkMode), !host.portBindings.isEmpty || host.publishAllPorts {
             throw Failure(

@@ -123,9 +123,11 @@ extension ContainerService {
         let snapshots = snapshots
         let image = images.image(record.image)
         return try await pool.blocking { () throws(Failure) -> OverlayMount in
-            let folder = configuration.directory(ofContainer: record.id)
-            try describing("make \(folder)") { () throws(SystemError) in
-                if !exists(folder) { try makeDirectories(folder, mode: 0o710) }
+            let log = configuration.log(ofContainer: record.id, driver: record.host.logDriver)
+            for folder in [configuration.directory(ofContainer: record.id), log?.directory].compactMap({ $0 }) {
+                try describing("make \(folder)") { () throws(SystemError) in
+                    if !exists(folder) { try makeDirectories(folder, mode: 0o710) }
+                }
             }
             if let files { try NameFileWriter(configuration, record.id).write(files) }
             if !snapshots.contains(record.snapshot) {
@@ -170,9 +172,12 @@ extension ContainerService {
     }
 
     private func logSettings(_ record: ContainerRecord) throws(Failure) -> LogSettings? {
-        guard record.host.logDriver == "json-file" else { return nil }
-        return try LogOptions(record.host.logOptions).settings(
-            path: configuration.logPath(ofContainer: record.id), config: record.config)
+        guard let place = configuration.log(ofContainer: record.id, driver: record.host.logDriver) else { return nil }
+        return try LogOptions(driver: record.host.logDriver, record.host.logOptions).settings(
+            path: place.path,
+            of: LogAttributes.Subject(
+                id: record.id, name: record.name, imageID: record.image.description, imageName: record.config.image,
+                command: record.config.processArguments, labels: record.config.labels, environment: record.config.env))
     }
 
     func nextRun() -> UInt64 {

@@ -77,13 +77,13 @@ extension ContainerService {
     }
 
     func openLog(of container: Container, _ request: LogRequest) throws(Failure) -> LogStream {
-        guard container.host.logDriver == "json-file" else {
+        guard let place = configuration.log(ofContainer: container.id, driver: container.host.logDriver) else {
             throw Failure(.notImplemented, "configured logging driver does not support reading")
         }
         let follows = request.follow && container.state.isRunning
-        let file = LogFile(path: configuration.logPath(ofContainer: container.id), request: request)
+        let file = LogFile(path: place.path, form: place.form, request: request)
         return LogStream.reading(
-            file, directory: configuration.directory(ofContainer: container.id), end: follows ? container.logEnd : nil,
+            file, directory: place.directory, end: follows ? container.logEnd : nil,
             watcher: logWatcher, pool: pool)
     }
 }

@@ -35,6 +35,7 @@ extension HostSettings {
         let log = Fields(fields.present("LogConfig") ?? .null)
         let driver = try log.text("Type")
         logDriver = driver.isEmpty ? "json-file" : driver
+        namesLogDriver = !driver.isEmpty
         logOptions = try log.dictionary("Config")
         runtime = try fields.text("Runtime")
 

@@ -36,6 +36,8 @@ public struct HostSettings: Sendable, Hashable {
     /// Rows and columns of the first terminal; nil when not given.
     public let consoleSize: TerminalSize?
     public let logDriver: String
+    /// Whether the caller named the log driver: another one may be the daemon's default.
+    let namesLogDriver: Bool
     public let logOptions: [String: String]
     public let runtime: String
 

@@ -32,7 +32,8 @@ extension LogStream {
     ///   - directory: where the file is, watched for changes.
     ///   - end: fulfilled when nothing will be written any more; nil reads what is there.
     static func reading(
-        _ file: consuming LogFile, directory: String, end: Promise<Void>?, watcher: LogWatcher, pool: NIOThreadPool
+        _ file: consuming sending LogFile, directory: String, end: Promise<Void>?, watcher: LogWatcher,
+        pool: NIOThreadPool
     ) -> LogStream {
         let reader = Reader(file)
         guard let end else {
@@ -66,7 +67,7 @@ extension LogStream {
     /// A log file behind a lock: one batch at a time, whatever the caller does.
     private final class Reader: Sendable {
         private let file: Mutex<LogFile>
-        init(_ file: consuming LogFile) { self.file = Mutex(file) }
+        init(_ file: consuming sending LogFile) { self.file = Mutex(file) }
 
         func read(atEnd: Bool) throws(Failure) -> [LogRecord] {
             try file.withLock { (file) throws(Failure) -> [LogRecord] in

@@ -49,21 +49,38 @@ public enum InputMode: Sendable, Hashable {
     case once
 }
 
-/// Where and how output is recorded, in Docker's `json-file` form.
+/// Where and how output is recorded.
 public struct LogSettings: Sendable, Hashable {
-    /// The file that is written now; rotated ones get `.1`, `.2` … behind it.
+    /// How records are written, by Docker's name of the log driver.
+    public enum Form: String, Sendable, Hashable {
+        case jsonFile = "json-file"
+        case local
+    }
+
+    /// The file that is written now; rotated ones get `.1`, `.2` … behind it, and `.gz` behind that when packed.
     public var path: String
+    public var form: Form
     /// The size at which a new file is begun, nil: never.
     public var maximumSize: Int64?
     /// How many files there are at most, the one being written included.
     public var maximumFiles: Int
+    /// Whether rotated files are packed with gzip.
+    public var compresses: Bool
+    /// How many bytes may wait for the disk before output is dropped (`mode=non-blocking`); nil drops nothing.
+    public var bufferSize: Int?
     /// What every record carries as `attrs`, sorted (`--log-opt labels=…`, `env=…`).
     public var attributes: [String: String]
 
-    public init(path: String, maximumSize: Int64? = nil, maximumFiles: Int = 1, attributes: [String: String] = [:]) {
+    public init(
+        path: String, form: Form = .jsonFile, maximumSize: Int64? = nil, maximumFiles: Int = 1,
+        compresses: Bool = false, bufferSize: Int? = nil, attributes: [String: String] = [:]
+    ) {
         self.path = path
+        self.form = form
         self.maximumSize = maximumSize
         self.maximumFiles = maximumFiles
+        self.compresses = compresses
+        self.bufferSize = bufferSize
         self.attributes = attributes
     }
 }

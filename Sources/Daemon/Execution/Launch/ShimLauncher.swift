@@ -282,8 +282,18 @@ private final class SharedProcess: Sendable {
 extension LogOrder {
     fileprivate init(_ settings: LogSettings) {
         self.init(
-            path: settings.path, maximumSize: settings.maximumSize, maximumFiles: settings.maximumFiles,
+            path: settings.path, form: Form(settings.form), maximumSize: settings.maximumSize,
+            maximumFiles: settings.maximumFiles, compresses: settings.compresses, bufferSize: settings.bufferSize,
             attributes: settings.attributes)
+    }
+}
+
+extension LogOrder.Form {
+    fileprivate init(_ form: LogSettings.Form) {
+        switch form {
+        case .jsonFile: self = .jsonFile
+        case .local: self = .local
+        }
     }
 }
 

@@ -16,6 +16,8 @@ final class ShimConnection: Sendable {
     private struct State {
         var token: UInt64?
         var isOpen = true
+        /// What the shim understands, once it told; until then it is of this daemon's own making.
+        var dialect = ShimDialect.current
         var lastTag: UInt32 = 0
         var waiting: [UInt32: CheckedContinuation<Result<ShimEvent, Failure>, Never>] = [:]
         /// What the socket did not take at once, in order.
@@ -50,8 +52,15 @@ final class ShimConnection: Sendable {
 
     /// Sends a request and returns its answer.
     ///
-    /// - Throws: what the shim said (the cause is a `StartFailure`), or `unavailable` when it is gone.
+    /// - Throws: what the shim said (the cause is a `StartFailure`), `unavailable` when it is gone, or `notImplemented`
+    ///   when it is older than the request.
     func ask(_ request: ShimRequest, descriptors: [SharedDescriptor] = []) async throws(Failure) -> ShimEvent {
+        guard state.withLock({ $0.dialect.understands(request) }) else {
+            throw Failure(
+                .notImplemented,
+                "the supervisor of container \(id) is of an earlier release and knows no \(request.name): restart the container"
+            )
+        }
         let answer = await withCheckedContinuation { continuation in
             let sent = state.withLock { state -> Bool in
                 guard state.isOpen else { return false }
@@ -67,6 +76,7 @@ final class ShimConnection: Sendable {
         }
         let event = try answer.get()
         if case .failed(let report) = event { throw Self.failure(report) }
+        if case .state(let told) = event { state.withLock { $0.dialect = told.dialect } }
         return event
     }
 
@@ -169,8 +179,12 @@ final class ShimConnection: Sendable {
             } else if event.tag == 0 {
                 onEvent(event.message)
             }
-        } catch is ShimWire.Malformed {
-            // An event of a newer shim: skipped, as the protocol asks.
+        } catch let error as ShimWire.Malformed {
+            // An event of a newer shim is skipped, as the protocol asks; an answer has somebody who waits for it.
+            if let continuation = state.withLock({ $0.waiting.removeValue(forKey: error.tag) }) {
+                continuation.resume(
+                    returning: .failure(Failure(.internal, "the shim of container \(id) gave no answer: \(error)")))
+            }
         } catch let error as SystemError where error.errno == EAGAIN {
         } catch {
             close()

@@ -98,7 +98,8 @@ public struct StateDirectory: Sendable {
             }
             throw RuntimeFailure(.specification, error)
         }
-        guard let json = try? JSON.parse(bytes), let state = ContainerState(json: json) else {
+        // Another's name in it would send what is done here to that one.
+        guard let json = try? JSON.parse(bytes), let state = ContainerState(json: json), state.id == id else {
             throw RuntimeFailure(.specification, "container \(id): state.json is damaged; delete --force removes it")
         }
         return state
