@@ -79,6 +79,58 @@ struct GarbageCollectorTests {
         #expect(try scratch.names("snapshots") == ["1", "2", "empty"])
     }
 
+    @Test("at start, drafts in the content store go; what can be gone on with stays")
+    func sweepsDrafts() throws {
+        try stores.content.draft().write([1, 2, 3])
+        try stores.content.ingest(key: "layer").write([1, 2])
+        try stores.metadata.close()
+        let again = try Stores(scratch)
+        try again.collector.sweepAtStart()
+        #expect(try scratch.names("content/ingest").count == 1)
+        #expect(try again.content.ingest(key: "layer").offset == 2)
+    }
+
+    @Test("after a power cut only what an image holds is believed")
+    func distrustsAfterPowerCut() async throws {
+        let blobs = try (0..<4).map { try stores.content.put([UInt8($0)]) }
+        for key in ["base", "step", "pulled"] { try stores.layer(key, on: nil, "f", key) }
+        try stores.content.ingest(key: "layer").write([1, 2])
+        try await stores.metadata.images.save(image(blobs[0], blobs: [blobs[1]], layers: ["base"]))
+        for (key, layer, blob) in [("proven", "base", blobs[1]), ("unproven", "step", blobs[2])] {
+            try await stores.metadata.buildCache.save(
+                BuildCacheRow(key: key, layer: layer, blobs: [blob], created: 1, lastUsed: 1, size: 1, document: []))
+        }
+        try await stores.metadata.buildCache.save(
+            BuildCacheRow(key: "empty", layer: nil, created: 1, lastUsed: 1, size: 0, document: []))
+        try await stores.metadata.leases.save(
+            LeaseRow(id: "l", created: 1, expires: Self.never, resources: [.blob(blobs[3]), .snapshot("pulled")]))
+        try stores.metadata.close()
+
+        let again = try Stores(scratch)
+        try again.collector.sweepAtStart()
+        #expect(again.snapshots.all().count == 3, "after any other end all of it is good")
+        try again.collector.sweepAtStart(afterPowerCut: true)
+        #expect(again.snapshots.all().map(\.key) == ["base"])
+        #expect(Set(try again.content.all()) == Set(blobs[..<2]))
+        #expect(Set(try await again.metadata.buildCache.all().map(\.key)) == ["proven", "empty"])
+        #expect(try scratch.names("content/ingest").isEmpty)
+    }
+
+    @Test("the mark of a run tells a power cut from a crash and from an orderly end")
+    func marksRuns() throws {
+        let first = RunMark(dataRoot: scratch.path, boot: "one")
+        #expect(!first.isOfAnEarlierBoot)
+        try first.set()
+        // Killed, and started again.
+        #expect(!RunMark(dataRoot: scratch.path, boot: "one").isOfAnEarlierBoot)
+        let second = RunMark(dataRoot: scratch.path, boot: "two")
+        #expect(second.isOfAnEarlierBoot)
+        try second.set()
+        #expect(!second.isOfAnEarlierBoot)
+        second.remove()
+        #expect(!RunMark(dataRoot: scratch.path, boot: "three").isOfAnEarlierBoot)
+    }
+
     @Test("a transfer under way is not collected, one that nobody wanted for a day is")
     func dropsOldIngests() throws {
         let busy = try stores.content.ingest(key: "busy")

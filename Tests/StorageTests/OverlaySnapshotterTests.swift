@@ -65,23 +65,36 @@ struct OverlaySnapshotterTests {
         #expect(try stores.snapshots.mounts("b").lower.first == "4/fs")
     }
 
-    @Test("a row whose directory is gone goes, with what stands on it")
-    func repairsRows() throws {
+    @Test("a layer whose directory was lost is named, and made again it carries what stands on it")
+    func repairsLostLayers() throws {
         do {
             let stores = try Stores(scratch)
             try stores.layer("a", on: nil, "f", "1")
-            try stores.layer("b", on: "a", "f", "2")
+            try stores.layer("b", on: "a", "g", "2")
             try stores.layer("other", on: nil, "f", "3")
             try stores.snapshots.createWritable("c", parent: "b")
+            let view = try stores.snapshots.writableView("c")
+            try writeFile("mine", Array("x".utf8), at: view.raw)
             try stores.metadata.close()
         }
         try removeTree("\(scratch.path)/snapshots/1")
         let stores = try Stores(scratch)
-        #expect(stores.snapshots.all().map(\.key) == ["other"])
-        try stores.snapshots.removeLeftovers()
-        #expect(try scratch.names("snapshots") == ["3", "empty"])
+        let snapshots = stores.snapshots
+        try snapshots.removeLeftovers()
+        #expect(try scratch.names("snapshots") == ["2", "3", "4", "empty"], "what others wrote is kept")
+        #expect(!snapshots.contains("a") && snapshots.contains("b"))
+        #expect(try snapshots.lost(below: "c") == ["a"])
+        #expect(try snapshots.lost(below: "other").isEmpty)
+        let refused = #expect(throws: Failure.self) { _ = try snapshots.view("c") }
+        #expect(refused?.message.contains("layer a") == true)
+        #expect(throws: Failure.self) { _ = try snapshots.usage("a") }
+
+        try stores.layer("a", on: nil, "f", "1")
+        #expect(try snapshots.lost(below: "c").isEmpty)
+        let view = try snapshots.view("c")
+        #expect(Set(try readDirectory(view.raw).map(\.name.text)) == ["f", "g", "mine"])
         try stores.metadata.close()
-        #expect(try Stores(scratch).snapshots.all().map(\.key) == ["other"])
+        #expect(try Stores(scratch).snapshots.lost(below: "c").isEmpty, "after a restart as well")
     }
 
     @Test("more layers than Docker allows are refused before a mount is")

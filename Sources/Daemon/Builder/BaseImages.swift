@@ -1,10 +1,12 @@
 internal import Failures
 internal import Images
+internal import NIOPosix
 internal import OCI
 
 /// Finds the images a build begins with or copies from, and fetches those that are not here.
 struct BaseImages: Sendable {
     let images: ImageStore
+    let pool: NIOThreadPool
     let puller: ImagePuller
     let request: BuildRequest
     let platform: Platform
@@ -34,7 +36,10 @@ struct BaseImages: Sendable {
         if !request.pull {
             do throws(Failure) {
                 let image = try images.resolve(need.reference)
-                if !isAsked || wanted.matches(image.platform) { return image }
+                if !isAsked || wanted.matches(image.platform) {
+                    try await check(image)
+                    return image
+                }
             } catch {
                 guard error.kind == .notFound else { throw error }
                 missing = error
@@ -55,6 +60,12 @@ struct BaseImages: Sendable {
             // A name that no registry can have is only looked for here.
             if let missing, error.kind == .invalid { throw missing }
             throw error
+        }
+    }
+
+    private func check(_ image: Image) async throws(Failure) {
+        do { try await pool.runIfActive { [images] in try images.check(image) } } catch {
+            throw Failure.wrapping(error, "look at image \(image.id)")
         }
     }
 

@@ -46,6 +46,7 @@ public final class BuildService: Sendable {
                 let directory = try open(steps, O_RDONLY | O_DIRECTORY)
                 return try readDirectory(directory.raw).map(\.name.text)
             }
+            try await BuildLease.releaseAll(environment.metadata.leases)
         } catch { throw Failure.wrapping(error, "prepare the builder's directory \(root)") }
         for id in left {
             if let task = await environment.launcher.recover(id) {
@@ -84,7 +85,7 @@ public final class BuildService: Sendable {
                 sink?.flush()
                 throw error
             }
-        } catch { throw Self.failure(error) }
+        } catch { throw Self.failure(error, environment.root) }
     }
 
     private func build(
@@ -96,8 +97,8 @@ public final class BuildService: Sendable {
         let selection = try StageSelection(file, target: request.target, arguments: arguments)
         let bases = Set(selection.bases.values.compactMap { if case .image(let need) = $0 { need } else { nil } })
         let finder = BaseImages(
-            images: environment.images, puller: environment.puller, request: request, platform: platform, bases: bases,
-            output: tell)
+            images: environment.images, pool: environment.pool, puller: environment.puller, request: request,
+            platform: platform, bases: bases, output: tell)
         let lease = try await BuildLease.take(environment.metadata.leases)
         let undo = Undo()
         undo.add { await lease.release() }
@@ -161,13 +162,13 @@ public final class BuildService: Sendable {
         return try Platform(parsing: text)
     }
 
-    private static func failure(_ error: any Error) -> any Error {
+    private static func failure(_ error: any Error, _ root: String) -> any Error {
         switch error {
         case let error as DockerfileError: Failure(.invalid, error.description, cause: error)
         case let problem as SyntaxProblem: Failure(.invalid, problem.message, cause: problem)
         case is CancellationError: Failure(.cancelled, "the build was called off")
         case is StepFailure: error
-        default: Failure.wrapping(error, "build")
+        default: Failure.wrapping(error, "build").namingFullDisk(root)
         }
     }
 }

@@ -118,7 +118,9 @@ public final class ImagePuller: Sendable {
         let names = reference.digest == nil ? [reference] : []
         let pinned = reference.withoutTagOrDigest.with(digest: found.named.digest)
         // What was pushed from here comes back under the digest of its packed layers: it is the same image.
-        if let known = store.image(digest: found.document.digest), known.configDigest == found.manifest.config.digest {
+        if let known = store.image(digest: found.document.digest), known.configDigest == found.manifest.config.digest,
+            try await store.pool.blocking({ [store] in store.isWhole(known) })
+        {
             let wasNamed = names.allSatisfy(known.names.contains)
             for layer in known.manifest.layers where !wasNamed {
                 progress(.layer(id: layer.digest.short, stage: .alreadyExists))
@@ -138,12 +140,20 @@ public final class ImagePuller: Sendable {
         let targets = try LayerTarget.targets(found.manifest, parsed)
         let index = found.named.digest == found.document.digest ? nil : found.named.bytes
         let lease = try await store.hold(found.document.digest, found.manifest, targets, index: index)
-        let sizes = try await layers.ensure(
-            targets, from: { (digest, offset) async throws(Failure) in try await client.blob(digest, from: offset) },
-            progress: progress)
-        let image = try await store.add(
-            found.manifest, found.document.bytes, config: config, names: names, sizes: sizes, repoDigests: [pinned],
-            index: index, lease: lease)
+        let image: Image
+        do throws(Failure) {
+            let sizes = try await layers.ensure(
+                targets,
+                from: { (digest, offset) async throws(Failure) in try await client.blob(digest, from: offset) },
+                progress: progress)
+            image = try await store.add(
+                found.manifest, found.document.bytes, config: config, names: names, sizes: sizes,
+                repoDigests: [pinned], index: index, lease: lease)
+        } catch {
+            // What came so far serves the next try, but not on a full disk.
+            if error.isDiskFull { await store.abandon(lease) }
+            throw error
+        }
         return finish(image, found, reference, isNew: true, progress)
     }
 

@@ -49,6 +49,12 @@ extension ImageStore {
             try content.put(config)
             try content.put(bytes)
             if let index { try content.put(index) }
+            // A row says that all this is here, also after a power cut. What was here before was synced then.
+            let isNew = self.image(digest) == nil || (sizes?.contains { $0 != .unknown } ?? false)
+            if isNew {
+                try content.sync()
+                try snapshots.sync()
+            }
         }
         var record = ImageRecord(
             descriptor: Descriptor(
@@ -75,6 +81,15 @@ extension ImageStore {
             id: "image-\(id)", created: now, expires: now + 86400 * 1_000_000_000, resources: resources)
         try await metadata.leases.save(lease)
         return lease.id
+    }
+
+    /// Breaks a promise that nobody goes on with, and frees what only it kept.
+    func abandon(_ lease: String) async {
+        // Also for a task that was called off: what nobody wants takes room.
+        await Task {
+            try? await metadata.leases.release(lease)
+            await freeUnneeded()
+        }.value
     }
 
     /// What each layer holds: as unpacked now, as another image knows it, or as its snapshot says.

@@ -65,7 +65,7 @@ struct LayerPacker: Sendable {
     }
 
     private static func pack(_ source: BlobTailSource, into content: ContentStore) throws(Failure) -> Packed {
-        let ingest = try content.ingest(key: "pack-\(RandomName.make())")
+        let ingest = try content.draft()
         do throws(Failure) {
             var sum = SHA256Sum()
             let packer = try Compressor(

@@ -47,12 +47,21 @@ public final class GarbageCollector: Sendable {
         }
     }
 
-    /// At the daemon's start, before anything else: ends what the last run left half-made (drafts, writable snapshots
-    /// without a container), then collects.
+    /// At the daemon's start, when nothing of the last run runs any more and nothing of this one yet: ends what was left
+    /// half-made (drafts, writable snapshots without a container), then collects.
     ///
     /// Blocks.
+    ///
+    /// - Parameter afterPowerCut: whether the machine went down under the last run. Then only what an image holds is known
+    ///   to have reached the disk: what was promised to a pull or a build goes as well, and so do steps in the build cache
+    ///   whose layers no image has.
     @discardableResult
-    public func sweepAtStart() throws(Failure) -> Collected {
+    public func sweepAtStart(afterPowerCut: Bool = false) throws(Failure) -> Collected {
+        if afterPowerCut {
+            try metadata.references.forgetUnproven()
+            _ = try content.dropIngests(untouchedSince: .max)
+        }
+        try content.removeLeftovers()
         try snapshots.removeLeftovers()
         for key in try metadata.references.orphanedWritables() { try snapshots.remove(key) }
         return try collect()

@@ -151,6 +151,27 @@ public func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) 
     try rename(fresh, to: path)
 }
 
+/// Waits until everything written to the file system of an open file is on its disk.
+///
+/// C function: `syncfs`.
+public func syncFileSystem(of descriptor: Int32) throws(SystemError) {
+    try check("syncfs", "\(descriptor)") { syncfs(descriptor) }
+}
+
+/// Takes room on the disk for so many bytes of an open file, whose size stays as it is.
+///
+/// C function: `fallocate(FALLOC_FL_KEEP_SIZE)`.
+public func reserveSpace(_ descriptor: Int32, bytes: Int64) throws(SystemError) {
+    try check("fallocate", "\(descriptor)") { fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, off_t(bytes)) }
+}
+
+/// Waits until an open file's content is on its disk.
+///
+/// C function: `fsync`.
+public func syncFile(_ descriptor: Int32) throws(SystemError) {
+    try check("fsync", "\(descriptor)") { fsync(descriptor) }
+}
+
 /// C function: `mkdirat`.
 public func makeDirectory(_ path: String, mode: mode_t = 0o755, at directory: Int32 = Directory.working)
     throws(SystemError)

@@ -29,6 +29,11 @@ public struct SystemError: Error, Hashable, Sendable {
         self.subject = subject
     }
 
+    /// Whether a file system, or somebody's share of it, is full.
+    ///
+    /// Only for calls that write files: elsewhere the kernel uses the same number for other limits.
+    public var isDiskFull: Bool { errno == ENOSPC || errno == EDQUOT }
+
     /// The C library's words for the number, in lower case: "no such file or directory".
     public var reason: String {
         guard let text = strerrordesc_np(errno) else { return "error \(errno)" }

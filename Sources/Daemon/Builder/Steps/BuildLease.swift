@@ -3,14 +3,20 @@ internal import Storage
 
 /// The promise that keeps what a build makes until an image, or the cache, holds it.
 ///
-/// It ends by itself a day after the
-/// daemon was killed.
+/// A build that died with its daemon cannot go on, so the next daemon ends its promise; what the cache holds stays.
 struct BuildLease: Sendable {
     let rows: LeaseRows
     let id: String
 
+    private static let prefix = "build-"
+
+    /// Ends the promises of builds that died with the last daemon: before the first build of this one.
+    static func releaseAll(_ rows: LeaseRows) async throws {
+        for lease in try await rows.all() where lease.id.hasPrefix(prefix) { try await rows.release(lease.id) }
+    }
+
     static func take(_ rows: LeaseRows) async throws -> BuildLease {
-        let lease = BuildLease(rows: rows, id: "build-" + RandomID.make())
+        let lease = BuildLease(rows: rows, id: prefix + RandomID.make())
         let now = BuildClock.now()
         try await rows.save(LeaseRow(id: lease.id, created: now, expires: now + 86400 * 1_000_000_000))
         return lease

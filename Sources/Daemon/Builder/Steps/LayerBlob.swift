@@ -20,7 +20,7 @@ struct LayerBlob: Sendable {
         let ingest = try await pool.runIfActive { () throws -> BlobIngest? in
             let opened = try open(".", O_RDONLY | O_DIRECTORY, at: directory.raw)
             if try readDirectory(opened.raw).isEmpty { return nil }
-            let ingest = try content.ingest(key: "build-" + RandomID.make())
+            let ingest = try content.draft()
             do {
                 let sink = BufferedSink { (bytes) throws(Failure) in try ingest.write(bytes) }
                 let writer = TarWriter(sink)

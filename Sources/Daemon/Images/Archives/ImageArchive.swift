@@ -99,12 +99,17 @@ private struct LoadedImage: Sendable {
         }
         let targets = try LayerTarget.targets(manifest, config)
         let lease = try await store.hold(Digest(sha256: SHA256Sum.of(bytes)), manifest, targets)
-        var sizes: [LayerSize] = []
-        for (target, layer) in zip(targets, entry.layers) {
-            sizes.append(try await make(target, intake.blob(layer.path)))
+        do throws(Failure) {
+            var sizes: [LayerSize] = []
+            for (target, layer) in zip(targets, entry.layers) {
+                sizes.append(try await make(target, intake.blob(layer.path)))
+            }
+            return try await store.add(
+                manifest, bytes, config: entry.config, names: entry.names, sizes: sizes, lease: lease)
+        } catch {
+            await store.abandon(lease)
+            throw error
         }
-        return try await store.add(
-            manifest, bytes, config: entry.config, names: entry.names, sizes: sizes, lease: lease)
     }
 
     /// What each layer's file is, where no manifest says it.

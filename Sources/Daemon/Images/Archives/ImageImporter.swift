@@ -84,16 +84,22 @@ public final class ImageImporter: Sendable {
             let encoded = try manifest.encoded()
             let targets = try LayerTarget.targets(manifest, config)
             let lease = try await store.hold(Digest(sha256: SHA256Sum.of(encoded)), manifest, targets)
-            try await layers.pool.blocking { () throws(Failure) in
-                _ = try spooled.ingest.commit(expecting: digest, size: spooled.size)
-                if snapshots.contains(diffID.description) {
-                    unpacked.draft.discard()
-                } else {
-                    try unpacked.draft.commit(as: diffID.description, parent: nil)
+            do throws(Failure) {
+                try await layers.pool.blocking { () throws(Failure) in
+                    _ = try spooled.ingest.commit(expecting: digest, size: spooled.size)
+                    if snapshots.contains(diffID.description) {
+                        unpacked.draft.discard()
+                    } else {
+                        try unpacked.draft.commit(as: diffID.description, parent: nil)
+                    }
                 }
+                return try await store.add(
+                    manifest, encoded, config: bytes, names: name.map { [$0] } ?? [], sizes: [unpacked.size],
+                    lease: lease)
+            } catch {
+                await store.abandon(lease)
+                throw error
             }
-            return try await store.add(
-                manifest, encoded, config: bytes, names: name.map { [$0] } ?? [], sizes: [unpacked.size], lease: lease)
         } catch {
             await layers.pool.cleaningUp { unpacked.draft.discard() }
             throw error

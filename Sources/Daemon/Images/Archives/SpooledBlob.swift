@@ -41,7 +41,7 @@ final class SpooledBlob: Sendable {
         _ source: any ByteSource, prefix: [UInt8], unpacks: Bool, into layers: LayerStore,
         progress: (Int64) -> Void
     ) throws(Failure) -> SpooledBlob {
-        let ingest = try layers.content.ingest(key: "spool-\(RandomName.make())")
+        let ingest = try layers.content.draft()
         let tail = BlobTail()
         do throws(Failure) {
             tail.begin(SharedDescriptor(try ingest.reader()), available: 0)

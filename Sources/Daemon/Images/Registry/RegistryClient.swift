@@ -129,7 +129,7 @@ struct RegistryClient: Sendable {
                 if bytes.count > descriptor.size { break }
             }
         } catch {
-            throw RegistryTransport.failure(error, body.origin)
+            throw RegistryTransport.failure(error, body.origin, hasAnswered: true)
         }
         guard bytes.count == descriptor.size, Digest(sha256: SHA256Sum.of(bytes)) == descriptor.digest else {
             throw Failure(

@@ -50,10 +50,13 @@ struct RegistryTransport: Sendable {
     }
 
     /// What a connection's trouble means, with the host's name in it.
-    static func failure(_ error: any Error, _ origin: RegistryURL.Origin) -> Failure {
+    ///
+    /// - Parameter hasAnswered: the trouble came in the middle of an answer.
+    static func failure(_ error: any Error, _ origin: RegistryURL.Origin, hasAnswered: Bool = false) -> Failure {
         if let failure = error as? Failure { return failure }
         if error is CancellationError || (error as? HTTPClientError) == .cancelled { return .cancelled }
-        return Failure(.unavailable, "registry \(origin.authority) cannot be reached: \(reason(error))", cause: error)
+        let trouble = hasAnswered ? "broke off its answer" : "cannot be reached"
+        return Failure(.unavailable, "registry \(origin.authority) \(trouble): \(reason(error))", cause: error)
     }
 
     private static func reason(_ error: any Error) -> String {
@@ -73,6 +76,8 @@ struct RegistryTransport: Sendable {
             case .remoteConnectionClosed: return "it closed the connection"
             default: return error.shortDescription
             }
+        case HTTPParserError.invalidEOFState: return "it closed the connection"
+        case let error as HTTPParserError: return "what it sent is not HTTP: \(error)"
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: return "TLS handshake failed: \(error)"
         default: return "\(error)"
         }
@@ -93,7 +98,7 @@ extension HTTPClientResponse {
                 bytes.append(contentsOf: buffer.readableBytesView)
             }
         } catch {
-            throw RegistryTransport.failure(error, origin)
+            throw RegistryTransport.failure(error, origin, hasAnswered: true)
         }
         return bytes
     }

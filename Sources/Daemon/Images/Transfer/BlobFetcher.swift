@@ -11,10 +11,8 @@ typealias BlobProvider = @Sendable (_ blob: Digest, _ offset: Int64) async throw
 
 /// How often a broken download begins again, and after how long.
 struct RetryPolicy: Sendable {
-    var attempts = 5
+    var attempts: Int
     var delay: @Sendable (_ attempt: Int) -> Duration = { .seconds(min(1 << $0, 10)) }
-
-    static let standard = RetryPolicy()
 }
 
 /// Brings blobs into the content store: each digest once however many want it, a few at a time, going on where an
@@ -135,7 +133,7 @@ final class BlobFetcher: Sendable {
         } catch {
             // What came before the break is good, and counts when the download goes on.
             if held > 0, !Task.isCancelled { try await write(block, held, blob, ingest, tail) }
-            throw RegistryTransport.failure(error, body.origin)
+            throw RegistryTransport.failure(error, body.origin, hasAnswered: true)
         }
         if held > 0 {
             try await write(block, held, blob, ingest, tail)
@@ -154,6 +152,10 @@ final class BlobFetcher: Sendable {
             for buffer in block {
                 let result = buffer.withUnsafeReadableBytes { bytes -> Result<Void, Failure> in
                     do throws(Failure) { return .success(try ingest.write(bytes)) } catch { return .failure(error) }
+                }
+                if case .failure(let failure) = result, failure.isDiskFull {
+                    // On a full disk nobody is served by half a layer.
+                    ingest.discard()
                 }
                 try result.get()
             }

@@ -31,13 +31,14 @@ public final class LayerStore: Sendable {
     ///   - pool: threads for short work that blocks, shared with others.
     ///   - stages: threads of this store's own, for work that waits for other work; started.
     ///   - parallelDownloads: layers that come at a time, over all pulls. (dockerd: `max-concurrent-downloads`)
+    ///   - attempts: how often a layer's download is tried, at least once. (dockerd: `max-download-attempts`)
     public convenience init(
         content: ContentStore, snapshots: any Snapshotter, pool: NIOThreadPool, stages: NIOThreadPool,
-        parallelDownloads: Int = 3
+        parallelDownloads: Int = 3, attempts: Int = 5
     ) {
         self.init(
             content: content, snapshots: snapshots, pool: pool, stages: stages, parallelDownloads: parallelDownloads,
-            retry: .standard)
+            retry: RetryPolicy(attempts: max(0, attempts - 1)))
     }
 
     init(

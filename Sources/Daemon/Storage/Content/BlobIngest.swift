@@ -34,7 +34,7 @@ public final class BlobIngest: Sendable {
             self.state = Mutex(State(hash: hash, offset: offset))
         } catch {
             release()
-            throw ContentStore.failure("cannot take new content", error)
+            throw store.failure("cannot take new content", error)
         }
         self.path = path
         self.store = store
@@ -42,7 +42,11 @@ public final class BlobIngest: Sendable {
     }
 
     deinit {
-        if state.withLock({ $0.isOpen }) { release() }
+        let (isOpen, offset) = state.withLock { ($0.isOpen, $0.offset) }
+        guard isOpen else { return }
+        // Nothing is nothing to go on with.
+        if offset == 0 { try? unlink(path) }
+        release()
     }
 
     /// Bytes that are here already.
@@ -59,7 +63,7 @@ public final class BlobIngest: Sendable {
                 let end = state.offset
                 _ = ftruncate(file.raw, Int(end))
                 _ = lseek(file.raw, Int(end), SEEK_SET)
-                throw ContentStore.failure("cannot write content", error)
+                throw store.failure("cannot write content", error)
             }
             state.hash.update(bufferPointer: bytes)
             state.offset += Int64(bytes.count)
@@ -71,7 +75,7 @@ public final class BlobIngest: Sendable {
     /// It stays readable after the commit; what lies beyond ``offset`` is not there yet.
     public func reader() throws(Failure) -> OwnedDescriptor {
         do { return try duplicateForReading() } catch {
-            throw ContentStore.failure("cannot read content on its way", error)
+            throw store.failure("cannot read content on its way", error)
         }
     }
 
@@ -87,7 +91,7 @@ public final class BlobIngest: Sendable {
             do throws(SystemError) {
                 try check("ftruncate") { ftruncate(file.raw, 0) }
                 try check("lseek") { lseek(file.raw, 0, SEEK_SET) }
-            } catch { throw ContentStore.failure("cannot start content again", error) }
+            } catch { throw store.failure("cannot start content again", error) }
             state.hash = SHA256()
             state.offset = 0
         }
@@ -111,7 +115,7 @@ public final class BlobIngest: Sendable {
                     throw Failure(.invalid, "content does not match its digest: expected \(digest), got \(actual)")
                 }
                 do throws(SystemError) { try rename(path, to: store.path(actual)) } catch {
-                    throw ContentStore.failure("cannot keep content \(actual)", error)
+                    throw store.failure("cannot keep content \(actual)", error)
                 }
                 return actual
             } catch {
@@ -146,7 +150,7 @@ public final class BlobIngest: Sendable {
                 bytes = Array(other.finalize())
             default: return Digest(sha256: hash.finalize())
             }
-        } catch { throw ContentStore.failure("cannot read content again", error) }
+        } catch { throw store.failure("cannot read content again", error) }
         let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         return try Digest(parsing: "\(algorithm):\(digits)")
     }

@@ -11,11 +11,12 @@ internal import struct Crypto.SHA256
 /// ```
 /// <root>/blobs/<algorithm>/<hex>   whole, verified, never changed
 /// <root>/ingest/<hash of the key>  on its way; what a crash left is where the next try goes on
+/// <root>/ingest/draft-<number>     on its way under no name; what a crash left is nobody's
 /// ```
 /// A blob appears by `rename`, so a reader or a crash sees all of it or nothing. Take a lease on a digest before asking for
 /// it: the collector removes what nobody holds. All calls block: run them on the blocking pool.
 public final class ContentStore: Sendable {
-    private let root: String
+    let root: String
     /// Keys somebody writes under.
     private let busy = Mutex<Set<String>>([])
     private let fresh = Atomic<Int>(0)
@@ -64,14 +65,13 @@ public final class ContentStore: Sendable {
     public func put(_ bytes: [UInt8]) throws(Failure) -> Digest {
         let digest = Digest(sha256: SHA256.hash(data: bytes))
         if contains(digest) { return digest }
-        let number = fresh.add(1, ordering: .relaxed).newValue
-        let draft = "\(root)/ingest/put-\(getpid())-\(number)"
+        let draft = "\(root)/ingest/\(draftName())"
         do {
             try writeFile(draft, bytes, mode: 0o600)
             try rename(draft, to: path(digest))
         } catch {
             try? unlink(draft)
-            throw ContentStore.failure("cannot store content \(digest)", error)
+            throw .onDisk("cannot store content \(digest)", error, at: root)
         }
         return digest
     }
@@ -87,6 +87,21 @@ public final class ContentStore: Sendable {
         }
         let release: @Sendable () -> Void = { [self] in _ = busy.withLock { $0.remove(name) } }
         return try BlobIngest(path: "\(root)/ingest/\(name)", store: self, release: release)
+    }
+
+    /// Opens something new that nobody could go on with: what makes it can only begin again.
+    public func draft() throws(Failure) -> BlobIngest {
+        try BlobIngest(path: "\(root)/ingest/\(draftName())", store: self) {}
+    }
+
+    private static let draftPrefix = "draft-"
+    private func draftName() -> String {
+        ContentStore.draftPrefix + String(fresh.add(1, ordering: .relaxed).newValue)
+    }
+
+    /// Drops what a crash left of drafts: before the first of this run.
+    func removeLeftovers() throws(Failure) {
+        try dropIngests { name, _ in name.hasPrefix(ContentStore.draftPrefix) }
     }
 
     /// Fine when it is gone already.
@@ -112,16 +127,27 @@ public final class ContentStore: Sendable {
         } catch { throw Failure(.internal, "cannot list the content store: \(error)", cause: error) }
     }
 
+    /// Waits until every blob that is here would outlast a power cut.
+    public func sync() throws(Failure) {
+        do {
+            let directory = try Linux.open(root, O_RDONLY | O_DIRECTORY)
+            try syncFileSystem(of: directory.raw)
+        } catch { throw .onDisk("cannot bring content to the disk", error, at: root) }
+    }
+
     /// Drops what has been on its way, untouched, since before `time` (seconds since 1970), and says how many bytes that was.
     func dropIngests(untouchedSince time: Int64) throws(Failure) -> Int64 {
+        try dropIngests { _, status in Int64(status.st_mtim.tv_sec) < time }
+    }
+
+    @discardableResult
+    private func dropIngests(where isOver: (String, stat) -> Bool) throws(Failure) -> Int64 {
         do {
             var bytes: Int64 = 0
             let directory = try Linux.open("\(root)/ingest", O_RDONLY | O_DIRECTORY)
             for entry in try readDirectory(directory.raw) {
                 let name = entry.name.text
-                guard let status = try? status(name, at: directory.raw), Int64(status.st_mtim.tv_sec) < time else {
-                    continue
-                }
+                guard let status = try? status(name, at: directory.raw), isOver(name, status) else { continue }
                 let isBusy = busy.withLock { $0.contains(name) }
                 guard !isBusy, (try? unlink(name, at: directory.raw)) != nil else { continue }
                 bytes += Int64(status.st_size)
@@ -132,10 +158,5 @@ public final class ContentStore: Sendable {
 
     func path(_ digest: Digest) -> String { "\(root)/blobs/\(digest.algorithm)/\(digest.hex)" }
 
-    static func failure(_ doing: String, _ error: SystemError) -> Failure {
-        if error.errno == ENOSPC || error.errno == EDQUOT {
-            return Failure(.internal, "\(doing): no space left on device: remove something and try again", cause: error)
-        }
-        return Failure(.internal, "\(doing): \(error.reason)", cause: error)
-    }
+    func failure(_ doing: String, _ error: SystemError) -> Failure { .onDisk(doing, error, at: root) }
 }

@@ -18,11 +18,12 @@ public struct ContainerRows: Sendable {
         }
     }
 
-    /// Keeps the row, new or changed.
+    /// Keeps the row, new or changed, and the volumes that were made for it.
     ///
     /// `conflict` when another container has the name.
-    public func save(_ row: ContainerRow) async throws(Failure) {
+    public func save(_ row: ContainerRow, with volumes: [VolumeRow] = []) async throws(Failure) {
         try await database.write("save container \(row.name)") { db in
+            for volume in volumes { try VolumeRows.save(volume, db) }
             try db.run(
                 """
                 INSERT INTO containers (id, name, image, snapshot, created, document) VALUES (?, ?, ?, ?, ?, ?)

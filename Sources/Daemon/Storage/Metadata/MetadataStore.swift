@@ -1,5 +1,7 @@
+internal import CLinux
 public import Failures
 internal import GRDB
+internal import Linux
 
 /// The one database: what there is of every noun, changed in transactions only.
 ///
@@ -30,8 +32,10 @@ public final class MetadataStore: Sendable {
         configuration.busyMode = .timeout(5)
         let pool: DatabasePool
         do {
+            MetadataStore.reserve(MetadataStore.spareBytes, beyondEndOf: path)
             pool = try DatabasePool(path: path, configuration: configuration)
             try Schema.migrator.migrate(pool)
+            MetadataStore.reserve(MetadataStore.spareLogBytes, beyondEndOf: path + "-wal")
         } catch { throw Failure(.internal, "cannot open the database \(path): \(error)", cause: error) }
         let database = DatabaseAccess(pool: pool)
         self.database = database
@@ -43,6 +47,21 @@ public final class MetadataStore: Sendable {
         leases = LeaseRows(database: database)
         snapshots = SnapshotRows(database: database)
         references = References(database: database)
+    }
+
+    /// What the database's own file may grow by on a full disk, and its write-ahead log, which is emptied into it every
+    /// thousand pages of 4 KiB.
+    private static let spareBytes: Int64 = 1 << 20
+    private static let spareLogBytes: Int64 = 8 << 20
+
+    /// Takes room for the file that only it can use, where the file system knows how.
+    ///
+    /// On a full disk the daemon can still write down what ended and what was removed: else nothing could make room again.
+    ///
+    /// - Parameter path: never the database's own while it is open: closing a file lets go of all locks on it.
+    private static func reserve(_ bytes: Int64, beyondEndOf path: String) {
+        guard let file = try? Linux.open(path, O_WRONLY), let size = try? status(of: file.raw).st_size else { return }
+        try? reserveSpace(file.raw, bytes: Int64(size) + bytes)
     }
 
     /// Waits for running transactions and closes the files.
@@ -65,7 +84,7 @@ struct DatabaseAccess: Sendable {
     ) async throws(Failure) -> Value {
         let pool = pool
         do { return try await Task { try await pool.write(body) }.value } catch {
-            throw DatabaseAccess.failure(error, doing)
+            throw failure(error, doing)
         }
     }
 
@@ -73,20 +92,20 @@ struct DatabaseAccess: Sendable {
     func read<Value: Sendable>(
         _ doing: String, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(Failure) -> Value {
-        do { return try await pool.read(body) } catch { throw DatabaseAccess.failure(error, doing) }
+        do { return try await pool.read(body) } catch { throw failure(error, doing) }
     }
 
     /// ``write(_:_:)`` for those who may block.
     func writeBlocking<Value>(_ doing: String, _ body: (Database) throws -> Value) throws(Failure) -> Value {
-        do { return try pool.write(body) } catch { throw DatabaseAccess.failure(error, doing) }
+        do { return try pool.write(body) } catch { throw failure(error, doing) }
     }
 
     /// ``read(_:_:)`` for those who may block.
     func readBlocking<Value>(_ doing: String, _ body: (Database) throws -> Value) throws(Failure) -> Value {
-        do { return try pool.read(body) } catch { throw DatabaseAccess.failure(error, doing) }
+        do { return try pool.read(body) } catch { throw failure(error, doing) }
     }
 
-    private static func failure(_ error: any Error, _ doing: String) -> Failure {
+    private func failure(_ error: any Error, _ doing: String) -> Failure {
         if let failure = error as? Failure { return failure }
         if error is CancellationError { return Failure(.cancelled, "cannot \(doing): called off", cause: error) }
         guard let error = error as? DatabaseError else {
@@ -100,8 +119,8 @@ struct DatabaseAccess: Sendable {
         default: break
         }
         if error.resultCode == .SQLITE_FULL {
-            return Failure(
-                .internal, "cannot \(doing): no space left on device: remove something and try again", cause: error)
+            return Failure(.internal, "cannot \(doing): no space left on device", cause: error)
+                .namingFullDisk(pool.path)
         }
         return Failure(.internal, "cannot \(doing): \(error.message ?? error.description)", cause: error)
     }

@@ -63,6 +63,19 @@ struct References: Sendable {
         }
     }
 
+    /// Forgets what was never synced to the disk: leases, and build steps whose results no image holds.
+    func forgetUnproven() throws(Failure) {
+        try database.writeBlocking("forget what a power cut may have spoilt") { db in
+            try db.run("DELETE FROM leases", [])
+            try db.run(
+                """
+                DELETE FROM build_cache WHERE layer NOT IN (SELECT layer FROM image_layers)
+                OR EXISTS (SELECT 1 FROM build_cache_blobs WHERE build_cache_blobs.key = build_cache.key
+                    AND digest NOT IN (SELECT digest FROM image_blobs))
+                """, [])
+        }
+    }
+
     /// Ends the leases whose time is over.
     func endLeases(before time: Int64) throws(Failure) {
         try database.writeBlocking("end old leases") { db in

@@ -48,6 +48,13 @@ struct SnapshotRows: Sendable {
         }
     }
 
+    /// Gives a snapshot whose directory was lost another one.
+    func move(_ key: String, to number: Int64) throws(Failure) {
+        try database.writeBlocking("save snapshot \(key)") { db in
+            try db.run("UPDATE snapshots SET number = ? WHERE key = ?", [number, key])
+        }
+    }
+
     func remove(_ keys: [String]) throws(Failure) {
         try database.writeBlocking("remove snapshots") { db in
             for key in keys { try db.run("DELETE FROM snapshots WHERE key = ?", [key]) }

@@ -15,13 +15,15 @@ public struct VolumeRows: Sendable {
 
     /// Keeps the row, new or changed.
     public func save(_ row: VolumeRow) async throws(Failure) {
-        try await database.write("save volume \(row.name)") { db in
-            try db.run(
-                """
-                INSERT INTO volumes (name, created, document) VALUES (?, ?, ?)
-                ON CONFLICT (name) DO UPDATE SET created = excluded.created, document = excluded.document
-                """, [row.name, row.created, row.document.text])
-        }
+        try await database.write("save volume \(row.name)") { db in try VolumeRows.save(row, db) }
+    }
+
+    static func save(_ row: VolumeRow, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO volumes (name, created, document) VALUES (?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET created = excluded.created, document = excluded.document
+            """, [row.name, row.created, row.document.text])
     }
 
     /// Forgets it; fine when there is no such volume.

@@ -12,7 +12,8 @@ internal import Synchronization
 /// <root>/empty            the lower directory of what stands on nothing
 /// ```
 /// The row in the database makes a directory a snapshot, so it is made last and removed first: a directory without a row
-/// is a draft that a crash left, and goes at the next start; a row without a directory goes as well, with what stands on it.
+/// is a draft that a crash left, and goes at the next start. A row whose directory was lost stays: making the same layer
+/// again repairs it, and with it everything that stands on it.
 /// The names are numbers because a mount takes all of them in one page.
 public final class OverlaySnapshotter: Snapshotter {
     /// The most layers above one another, as Docker has it; the kernel's page and its limit of 500 are farther.
@@ -23,7 +24,7 @@ public final class OverlaySnapshotter: Snapshotter {
     private let index: Mutex<SnapshotIndex>
     private let leftovers: Mutex<[Int64]>
 
-    /// Reads what there is and repairs what a crash left between the database and the directories.
+    /// Reads what there is.
     ///
     /// Blocks.
     ///
@@ -37,9 +38,7 @@ public final class OverlaySnapshotter: Snapshotter {
             let directory = try Linux.open(root, O_RDONLY | O_DIRECTORY)
             present = Set(try readDirectory(directory.raw).compactMap { Int64($0.name.text) })
         } catch { throw Failure(.internal, "cannot open the snapshots at \(root): \(error)", cause: error) }
-        var index = SnapshotIndex(try metadata.snapshots.all(), above: present.max() ?? 0)
-        let broken = index.removeBroken { present.contains($0) }
-        if !broken.isEmpty { try metadata.snapshots.remove(broken) }
+        let index = SnapshotIndex(try metadata.snapshots.all(), above: present.max() ?? 0)
         leftovers = Mutex(present.subtracting(index.numbers).sorted())
         self.index = Mutex(index)
     }
@@ -71,7 +70,9 @@ public final class OverlaySnapshotter: Snapshotter {
 
     public func createWritable(_ key: String, parent: String?) throws(Failure) {
         let number = try index.withLock { (index) throws(Failure) in
-            guard index[key] == nil else { throw Failure(.conflict, "snapshot \(key) is there already") }
+            if let row = index[key], isPresent(row) {
+                throw Failure(.conflict, "snapshot \(key) is there already")
+            }
             try index.checkParent(parent, deepest: OverlaySnapshotter.deepest)
             return index.takeNumber()
         }
@@ -116,8 +117,14 @@ public final class OverlaySnapshotter: Snapshotter {
     public func diffDirectory(_ key: String) throws(Failure) -> OwnedDescriptor {
         let row = try row(key)
         do { return try Linux.open("\(root)/\(row.number)/fs", O_RDONLY | O_DIRECTORY) } catch {
+            if error.errno == ENOENT { throw lost(row) }
             throw Failure(.internal, "cannot open the changes of snapshot \(key): \(error)", cause: error)
         }
+    }
+
+    public func lost(below key: String) throws(Failure) -> [String] {
+        let chain = try index.withLock { (index) throws(Failure) in try index.chain(key) }
+        return chain.filter { !isPresent($0) }.map(\.key)
     }
 
     public func remove(_ key: String) throws(Failure) {
@@ -168,7 +175,16 @@ public final class OverlaySnapshotter: Snapshotter {
 
     public func parent(_ key: String) throws(Failure) -> String? { try row(key).parent }
 
-    public func contains(_ key: String) -> Bool { index.withLock { $0[key] != nil } }
+    public func contains(_ key: String) -> Bool { index.withLock { $0[key] }.map(isPresent) ?? false }
+
+    public func sync() throws(Failure) {
+        do {
+            let directory = try Linux.open(root, O_RDONLY | O_DIRECTORY)
+            try syncFileSystem(of: directory.raw)
+        } catch {
+            throw .onDisk("cannot bring snapshots to the disk", error, at: root)
+        }
+    }
 
     public func all() -> [SnapshotInfo] {
         index.withLock { index in
@@ -181,11 +197,23 @@ public final class OverlaySnapshotter: Snapshotter {
         return row
     }
 
-    /// The row last: from here on the directory is a snapshot.
+    private func isPresent(_ row: SnapshotRow) -> Bool { exists("\(root)/\(row.number)/fs") }
+
+    private func lost(_ row: SnapshotRow) -> Failure {
+        let what = row.kind == .layer ? "layer" : "snapshot"
+        return Failure(.internal, "the files of \(what) \(row.key) are gone from \(root)/\(row.number)")
+    }
+
+    /// The row last: from here on the directory is a snapshot, or is again.
     private func add(_ row: SnapshotRow) throws(Failure) {
         if contains(row.key) { throw Failure(.conflict, "snapshot \(row.key) is there already") }
-        try rows.insert(row)
-        index.withLock { $0.add(row) }
+        if index.withLock({ $0[row.key] }) == nil {
+            try rows.insert(row)
+            index.withLock { $0.add(row) }
+        } else {
+            try rows.move(row.key, to: row.number)
+            index.withLock { $0.move(row.key, to: row.number) }
+        }
     }
 
     /// The root of a mount has the top directory's owner and mode, so a new top takes them over from the one below.
@@ -197,8 +225,9 @@ public final class OverlaySnapshotter: Snapshotter {
             if isWritable { try Linux.makeDirectory("\(path)/work", mode: 0o700) }
             let fs = try Linux.open("\(path)/fs", O_RDONLY | O_DIRECTORY)
             var mode: mode_t = 0o755
-            if let parent, let below = index.withLock({ $0[parent]?.number }) {
-                let top = try status("\(root)/\(below)/fs")
+            // A parent that was lost has nothing to say: what its children are, they are still.
+            if let parent, let below = index.withLock({ $0[parent] }), isPresent(below) {
+                let top = try status("\(root)/\(below.number)/fs")
                 mode = top.permissions
                 if top.st_uid != geteuid() || top.st_gid != getegid() {
                     try setOwner(fs.raw, uid: top.st_uid, gid: top.st_gid)
@@ -208,29 +237,31 @@ public final class OverlaySnapshotter: Snapshotter {
             try setMode(fs.raw, mode)
         } catch {
             erase(number)
-            throw ContentStore.failure("cannot make a new snapshot", error)
+            throw .onDisk("cannot make a new snapshot", error, at: root)
         }
     }
 
     /// Checks a parent that was not known when the draft was made, and takes over its top directory's owner and mode
     /// unless the layer had its own.
     private func place(_ number: Int64, on parent: String?) throws(Failure) {
-        let below = try index.withLock { (index) throws(Failure) -> Int64? in
+        let below = try index.withLock { (index) throws(Failure) -> SnapshotRow? in
             try index.checkParent(parent, deepest: OverlaySnapshotter.deepest)
-            return parent.flatMap { index[$0]?.number }
+            return parent.flatMap { index[$0] }
         }
         guard let below else { return }
         do {
             let fs = try Linux.open("\(root)/\(number)/fs", O_RDONLY | O_DIRECTORY)
             let own = try status(of: fs.raw)
-            guard own.permissions == 0o755, own.st_uid == geteuid(), own.st_gid == getegid() else { return }
-            let top = try status("\(root)/\(below)/fs")
+            guard own.permissions == 0o755, own.st_uid == geteuid(), own.st_gid == getegid(), isPresent(below) else {
+                return
+            }
+            let top = try status("\(root)/\(below.number)/fs")
             if top.st_uid != own.st_uid || top.st_gid != own.st_gid {
                 try setOwner(fs.raw, uid: top.st_uid, gid: top.st_gid)
             }
             if top.permissions != own.permissions { try setMode(fs.raw, top.permissions) }
         } catch {
-            throw ContentStore.failure("cannot finish a new layer", error)
+            throw .onDisk("cannot finish a new layer", error, at: root)
         }
     }
 
@@ -239,6 +270,7 @@ public final class OverlaySnapshotter: Snapshotter {
 
     private func open(_ view: OverlayView, _ key: String) throws(Failure) -> OwnedDescriptor {
         do { return try view.open() } catch {
+            if error.errno == ENOENT, let gone = try lost(below: key).first { throw lost(try row(gone)) }
             throw Failure(.internal, "cannot mount a view of snapshot \(key): \(error)", cause: error)
         }
     }

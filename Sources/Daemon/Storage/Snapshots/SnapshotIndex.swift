@@ -45,6 +45,8 @@ struct SnapshotIndex {
         add(row)
     }
 
+    mutating func move(_ key: String, to number: Int64) { byKey[key]?.number = number }
+
     func hasChildren(_ key: String) -> Bool { children[key] != nil }
 
     /// Whether something may be put on the parent.
@@ -82,20 +84,5 @@ struct SnapshotIndex {
         }
         // The kernel refuses one read-only directory alone, and shown raw its whiteouts would be visible.
         return OverlayMount(base: base, lower: directories.count == 1 ? directories + ["empty"] : directories)
-    }
-
-    /// Drops rows whose directory is gone, and those that stand on them; says which.
-    mutating func removeBroken(_ isPresent: (Int64) -> Bool) -> [String] {
-        var broken: [String] = []
-        while true {
-            let found = byKey.values.filter { row in
-                !isPresent(row.number) || row.parent.map { byKey[$0] == nil } ?? false
-            }
-            if found.isEmpty { return broken }
-            for row in found {
-                remove(row.key)
-                broken.append(row.key)
-            }
-        }
     }
 }

@@ -43,7 +43,13 @@ public protocol Snapshotter: Sendable {
     func usage(_ key: String) throws(Failure) -> SnapshotUsage
     /// The layer below; `nil` for none. `notFound` when there is no such snapshot.
     func parent(_ key: String) throws(Failure) -> String?
+    /// Whether it is here, its files as well: somebody may have taken them from under the daemon.
     func contains(_ key: String) -> Bool
+    /// The snapshot and those it stands on, the top one first, as far as their files are gone from the disk. Making a layer
+    /// anew under its key repairs it. `notFound` when there is no such snapshot.
+    func lost(below key: String) throws(Failure) -> [String]
+    /// Waits until all that was committed would outlast a power cut.
+    func sync() throws(Failure)
     /// Every snapshot with what it stands on.
     func all() -> [SnapshotInfo]
 }

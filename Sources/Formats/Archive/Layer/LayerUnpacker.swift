@@ -63,17 +63,15 @@ public final class LayerUnpacker {
     /// Makes what is left in a tar stream that somebody opened, and reads it to its end.
     public func unpack(_ reader: TarReader) throws(Failure) -> Summary {
         let tree: EntryMaker
-        do { tree = try EntryMaker(root: root, options: options) } catch { throw LayerUnpacker.failure(error, []) }
+        do { tree = try EntryMaker(root: root, options: options) } catch { throw failure(error, []) }
         while let entry = try reader.next() {
-            do throws(SystemError) {
-                try reserve(for: entry)
-            } catch { throw LayerUnpacker.failure(error, entry.path) }
+            try reserve(for: entry)
             try make(entry, tree, reader)
             summary.entries += 1
             summary.contentBytes += entry.size
         }
         try reader.drain()
-        do { try tree.finishDirectories() } catch { throw LayerUnpacker.failure(error, []) }
+        do { try tree.finishDirectories() } catch { throw failure(error, []) }
         return summary
     }
 
@@ -93,12 +91,12 @@ public final class LayerUnpacker {
             case .bookkeeping: return
             case .refused: throw SystemError("unlink", errno: EINVAL)
             }
-        } catch { throw LayerUnpacker.failure(error, entry.path) }
+        } catch { throw failure(error, entry.path) }
         guard let file = tree.takeFile() else { return }
         do throws(FileFailure) { try fill(file, entry, tree, reader) } catch {
             switch error {
             case .source(let failure): throw failure
-            case .file(let failure): throw LayerUnpacker.failure(failure, entry.path)
+            case .file(let problem): throw failure(problem, entry.path)
             }
         }
     }
@@ -133,22 +131,30 @@ public final class LayerUnpacker {
     }
 
     /// Looks at the free space now and then, so that a bomb ends before the disk does.
-    private func reserve(for entry: TarEntry) throws(SystemError) {
+    private func reserve(for entry: TarEntry) throws(Failure) {
         sinceCheck += entry.size + 4096
         guard sinceCheck >= 64 << 20 || summary.entries == 0 else { return }
         sinceCheck = 0
-        let free = try freeBytes(root)
-        if free < options.limits.freeBytes || free - options.limits.freeBytes < entry.size {
-            throw SystemError("write", errno: ENOSPC)
+        let free: Int64
+        do throws(SystemError) { free = try freeBytes(root) } catch { throw failure(error, entry.path) }
+        let kept = options.limits.freeBytes
+        if free < kept || free - kept < entry.size {
+            throw failure(
+                SystemError("write", errno: ENOSPC), entry.path,
+                but: " to the last \(kept >> 20) MiB, which are kept free")
         }
     }
 
-    private static func failure(_ error: SystemError, _ path: [UInt8]) -> Failure {
+    /// - Parameter but: how full a disk is that has some room still.
+    private func failure(_ error: SystemError, _ path: [UInt8], but: String = "") -> Failure {
         let name = path.isEmpty ? "the archive's directory" : "the archive entry \(printable(path))"
         switch error.errno {
         case ENOSPC, EDQUOT:
+            let directory = (try? readLink("/proc/self/fd/\(root)")) ?? "the layers"
             return Failure(
-                .internal, "no space left on device to unpack \(name): remove something and try again", cause: error)
+                .internal,
+                "cannot unpack \(name): no space left on device: the file system of \(directory) is full\(but): free some space there, for instance with \"prune\", and try again",
+                cause: error)
         case EINVAL, ELOOP, ENOTDIR, ENAMETOOLONG, EXDEV, EEXIST, EISDIR, ENOENT, EPERM, EMLINK:
             return Failure(.invalid, "cannot unpack \(name): \(error.call): \(error.reason)", cause: error)
         default: return Failure(.internal, "cannot unpack \(name): \(error.call): \(error.reason)", cause: error)
