@@ -25,12 +25,15 @@ struct Dispatcher: Responder {
             return reply
         }
         reply.headers.add(contentsOf: standardHeaders)
+        if case .takeOver = reply.body { return reply }
+        reply.headers.add(name: "Date", value: HTTPDate.now())
         return reply
     }
 
     func reply(to error: any Error) -> Reply {
         var reply = Reply.failure(error)
         reply.headers.add(contentsOf: standardHeaders)
+        reply.headers.add(name: "Date", value: HTTPDate.now())
         return reply
     }
 

@@ -18,6 +18,10 @@ public struct EngineConfiguration: Sendable {
     /// The size of `/dev/shm` where none is given.
     public var sharedMemorySize = HostSettings.defaultShmSize
 
+    /// How many seconds a process may stand still because a client that is attached to it reads nothing; then that client
+    /// is cut off, and what it misses is in the log; nil waits for ever, as Docker does.
+    public var streamPatience: Int?
+
     /// The name of Skiff's own runtime.
     public static let ownRuntime = "skiff"
     /// Names that mean Skiff's own runtime too: what clients written for Docker say.

@@ -164,7 +164,10 @@ public struct Supervision: Sendable {
     private func lost(_ container: Container) async {
         let actions = container.withLock { mutable in
             mutable.record.clearEndpoints()
-            return mutable.record.lifecycle.exited(code: 255, oomKilled: false, at: .now)
+            let actions = mutable.record.lifecycle.exited(code: 255, oomKilled: false, at: .now)
+            mutable.record.lifecycle.state.error =
+                "the container was lost while the daemon was away: how it ended is not known"
+            return actions
         }
         await containers.perform(actions, on: container)
     }

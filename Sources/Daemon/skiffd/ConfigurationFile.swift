@@ -15,18 +15,19 @@ struct ConfigurationFile {
     private enum Kind { case text, flag, number, list, runtimes, pools, pairs }
 
     private static let keys: [String: Kind] = [
-        "hosts": .list, "data-root": .text, "exec-root": .text, "pidfile": .text, "debug": .flag, "log-level": .text,
+        "attach-patience": .number, "hosts": .list, "data-root": .text, "exec-root": .text, "pidfile": .text,
+        "debug": .flag, "log-level": .text,
         "bip": .text, "mtu": .number, "dns": .list, "dns-search": .list, "dns-opts": .list,
         "default-address-pools": .pools, "default-runtime": .text, "runtimes": .runtimes, "insecure-registries": .list,
         "registry-mirrors": .list, "group": .text, "labels": .list, "cgroup-parent": .text, "log-driver": .text,
         "log-opts": .pairs, "default-shm-size": .text, "max-concurrent-downloads": .number,
-        "max-concurrent-uploads": .number,
+        "max-concurrent-uploads": .number, "max-download-attempts": .number,
     ]
 
     /// Keys of dockerd's whose ordinary value is what Skiff does anyway.
     private static let harmless: Set<String> = [
         "builder", "containerd", "experimental", "features", "ip-forward", "ip-masq", "iptables", "ip6tables",
-        "live-restore", "max-download-attempts", "raw-logs", "shutdown-timeout", "storage-driver", "userland-proxy",
+        "live-restore", "raw-logs", "shutdown-timeout", "storage-driver", "userland-proxy",
     ]
 
     /// Keys of dockerd's that Skiff has nothing for: to go on as if they had not been said could leave a machine open.

@@ -22,6 +22,9 @@ struct Daemon {
     ) async throws -> Daemon {
         let environment = ProcessEnvironment.read()
         let directories = try StateDirectories(settings)
+        let mark = RunMark(dataRoot: settings.dataRoot)
+        let afterPowerCut = mark.isOfAnEarlierBoot
+        if afterPowerCut { logger.warning("the machine went down under the last run: what was unfinished is dropped") }
         if let path = settings.pidfile { try StateDirectories.writePidfile(path) }
 
         // Where work is done: sockets on the loops, what blocks on the pools.
@@ -36,7 +39,6 @@ struct Daemon {
         let content = try ContentStore(root: settings.dataRoot + "/content")
         let snapshots = try OverlaySnapshotter(root: settings.dataRoot + "/snapshots", metadata: metadata)
         let collector = GarbageCollector(metadata: metadata, content: content, snapshots: snapshots)
-        try await pool.runIfActive { _ = try collector.sweepAtStart() }
         let collect: @Sendable () async -> Int64 = {
             let collected = try? await pool.runIfActive { try collector.collect() }
             return collected?.bytes ?? 0
@@ -48,8 +50,9 @@ struct Daemon {
             metadata: metadata, content: content, snapshots: snapshots, pool: pool, logger: logger, collect: collect,
             uses: { image in index.users(of: image).map { ImageUse(container: $0.container, running: $0.running) } })
         let layers = LayerStore(
-            content: content, snapshots: snapshots, pool: pool, stages: stages, parallelDownloads: settings.maxDownloads
-        )
+            content: content, snapshots: snapshots, pool: pool, stages: stages,
+            parallelDownloads: settings.maxDownloads,
+            attempts: settings.maxAttempts)
         let registries = Registries(
             settings: RegistrySettings(insecure: settings.insecureRegistries, mirrors: settings.registryMirrors),
             group: group)
@@ -64,6 +67,8 @@ struct Daemon {
             shimPath: try ShimProgram.find(shim), execRoot: settings.execRoot, pool: pool, logger: logger)
         let events = EventBus()
         let engine = engineConfiguration(settings)
+        let cgroups = CgroupParent(engine.cgroupParent, execRoot: settings.execRoot)
+        try cgroups.claim()
         let volumes = VolumeService(
             configuration: engine, rows: metadata.volumes, index: index, events: events, pool: pool, logger: logger)
         let containers = ContainerService(
@@ -82,6 +87,11 @@ struct Daemon {
                 cgroupParent: engine.cgroupParent, fetcher: BuildFetcher(registries: registries), collect: collect,
                 pool: pool, logger: logger))
         try await builder.start()
+        // What the last run left is at rest now, and nobody asks for anything yet.
+        try await pool.runIfActive {
+            _ = try collector.sweepAtStart(afterPowerCut: afterPowerCut)
+            try mark.set()
+        }
         let services = APIServices(
             containers: containers, execs: ExecService(containers: containers),
             processes: ProcessLister(containers: containers), volumes: volumes, membership: membership,
@@ -109,7 +119,9 @@ struct Daemon {
             await registries.shutdown()
             for case .unix(let path) in settings.hosts { try? unlink(path) }
             if let path = settings.pidfile { try? unlink(path) }
+            cgroups.removeIfUnused()
             try? metadata.close()
+            mark.remove()
             withExtendedLifetime(directories) {}
         }
     }
@@ -127,6 +139,7 @@ struct Daemon {
         var configuration = EngineConfiguration(
             dataRoot: settings.dataRoot, cgroupParent: settings.cgroupParent ?? defaultCgroup(settings),
             runtimes: settings.runtimes, defaultRuntime: settings.defaultRuntime)
+        configuration.streamPatience = settings.attachPatience
         configuration.logDriver = settings.logDriver
         configuration.logOptions = settings.logOptions
         if let size = settings.shmSize { configuration.sharedMemorySize = size }

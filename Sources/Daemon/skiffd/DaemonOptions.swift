@@ -17,8 +17,10 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: .customLong("config-file"), help: "Daemon configuration file")
     var configFile: String?
 
-    @Flag(name: [.customShort("D"), .customLong("debug")], help: "Enable debug mode")
-    var debug = false
+    @Option(
+        name: [.customShort("D"), .customLong("debug")],
+        help: ArgumentHelp("Enable debug mode", valueName: "true|false"))
+    var debug: Switch?
 
     @Option(
         name: [.customShort("l"), .customLong("log-level")],
@@ -73,14 +75,24 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: .customLong("default-shm-size"), help: "Default shm size for containers, in bytes or with k, m, g")
     var shmSize: String?
 
+    @Option(
+        name: .customLong("attach-patience"),
+        help: "Seconds a container may wait for an attached client that reads nothing (default 600; 0: for ever)")
+    var attachPatience: Int?
+
     @Option(name: .customLong("max-concurrent-downloads"), help: "Layers fetched at a time")
     var maxDownloads: Int?
+
+    @Option(name: .customLong("max-download-attempts"), help: "How often a layer's download is tried")
+    var maxAttempts: Int?
 
     @Option(name: .customLong("max-concurrent-uploads"), help: "Layers pushed at a time")
     var maxUploads: Int?
 
-    @Flag(name: .customLong("validate"), help: "Validate daemon configuration and exit")
-    var validate = false
+    @Option(
+        name: .customLong("validate"),
+        help: ArgumentHelp("Validate daemon configuration and exit", valueName: "true|false"))
+    var validation: Switch?
 
     @Option(name: .customLong("shim"), help: ArgumentHelp("The shim program", visibility: .hidden))
     var shim: String?
@@ -94,7 +106,7 @@ struct DaemonOptions: ParsableArguments {
         one("data-root", dataRoot)
         one("exec-root", execRoot)
         one("pidfile", pidfile)
-        if debug { given["debug"] = .flag(true) }
+        if let debug { given["debug"] = .flag(debug == .on) }
         one("log-level", logLevel)
         one("bip", bridgeAddress)
         one("mtu", mtu.map(String.init))
@@ -112,7 +124,9 @@ struct DaemonOptions: ParsableArguments {
         one("log-driver", logDriver)
         many("log-opts", logOptions)
         one("default-shm-size", shmSize)
+        one("attach-patience", attachPatience.map(String.init))
         one("max-concurrent-downloads", maxDownloads.map(String.init))
+        one("max-download-attempts", maxAttempts.map(String.init))
         one("max-concurrent-uploads", maxUploads.map(String.init))
         return given
     }

@@ -27,8 +27,11 @@ struct DaemonSettings {
     var logDriver = "json-file"
     var logOptions: [String: String] = [:]
     var shmSize: Int64?
+    /// Seconds; nil for ever.
+    var attachPatience: Int? = 600
     var maxDownloads = 3
     var maxUploads = 5
+    var maxAttempts = 5
 
     static let standardDataRoot = "/var/lib/skiff"
 
@@ -67,7 +70,11 @@ struct DaemonSettings {
         logOptions = try reader.pairs("log-opts")
         _ = try LogOptions(driver: logDriver, logOptions)
         shmSize = try reader.size("default-shm-size")
+        if let seconds = try reader.integer("attach-patience", 0...1_000_000) {
+            attachPatience = seconds == 0 ? nil : seconds
+        }
         maxDownloads = try reader.integer("max-concurrent-downloads", 1...64) ?? maxDownloads
+        maxAttempts = try reader.integer("max-download-attempts", 1...100) ?? maxAttempts
         maxUploads = try reader.integer("max-concurrent-uploads", 1...64) ?? maxUploads
         let named = reader.list("hosts")
         hosts = try (named.isEmpty ? ["unix://\(execRoot)/skiff.sock"] : named).map { (text) throws(Failure) in

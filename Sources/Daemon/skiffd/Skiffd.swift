@@ -14,6 +14,8 @@ struct Skiffd: AsyncParsableCommand {
 
     @OptionGroup var options: DaemonOptions
 
+    static func main() async { await main(Switch.spelledOut(Array(CommandLine.arguments.dropFirst()))) }
+
     func run() async throws {
         do {
             try await start()
@@ -29,7 +31,7 @@ struct Skiffd: AsyncParsableCommand {
             path: options.configFile ?? ConfigurationFile.standardPath, mustExist: options.configFile != nil,
             given: options.given)
         let settings = try source.settings()
-        if options.validate { return try writeAll(1, "configuration OK\n") }
+        if options.validation == .on { return try writeAll(1, "configuration OK\n") }
         guard effectiveUser() == 0 else {
             throw Failure(.forbidden, "the daemon needs to be started with root privileges: run it with sudo")
         }

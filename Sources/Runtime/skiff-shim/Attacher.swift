@@ -20,6 +20,8 @@ final class Attacher {
     var onDrained: (() -> Void)?
     /// Bytes for the process; empty is the end of input.
     var onInput: ((UnsafeRawBufferPointer) -> Void)?
+    /// It did not read for as long as its patience lasts, and is about to be closed for that.
+    var onImpatience: ((_ seconds: Int) -> Void)?
     /// The socket is gone, by the peer, by impatience or by `finish`.
     var onClosed: ((Attacher) -> Void)?
 
@@ -67,7 +69,7 @@ final class Attacher {
         // Both directions: the peer may hold a duplicate of nothing, but a reader must see the end now.
         shutDown(socket.raw, reading: true, writing: true)
         let (drained, closed) = (onDrained, onClosed)
-        (onDrained, onInput, onClosed) = (nil, nil, nil)
+        (onDrained, onInput, onClosed, onImpatience) = (nil, nil, nil, nil)
         drained?()
         closed?(self)
     }
@@ -142,6 +144,7 @@ final class Attacher {
         guard let patience = order.patience, deadline == nil else { return }
         deadline = loop.after(Int64(patience) * 1000) { [unowned self] in
             deadline = nil
+            onImpatience?(patience)
             close()
         }
     }

@@ -34,6 +34,8 @@ final class ProcessStreams {
 
     /// Every output has ended; the attachers may still be draining.
     var onOutputEnd: (() -> Void)?
+    /// An attacher was cut off because it read nothing for so many seconds.
+    var onImpatience: ((_ seconds: Int) -> Void)?
     /// The last attacher of a finished process is gone.
     var onIdle: (() -> Void)?
 
@@ -68,6 +70,7 @@ final class ProcessStreams {
     func attach(_ order: StreamOrder, _ socket: consuming OwnedDescriptor) throws(SystemError) {
         let attacher = try Attacher(order, socket, loop)
         guard !isFinished else { return attacher.close() }
+        attacher.onImpatience = { [unowned self] in onImpatience?($0) }
         attacher.onDrained = { [unowned self] in resumeIfPossible() }
         attacher.onClosed = { [unowned self] in closed($0) }
         attacher.onInput = { [unowned self, unowned attacher] in take($0, from: attacher) }

@@ -126,6 +126,9 @@ final class SupervisedContainer {
         self.loop = loop
         streams.onOutputEnd = { [unowned self] in finishIfEnded() }
         streams.onIdle = { [unowned self] in if isIdle { onIdle?() } }
+        streams.onImpatience = { [unowned self] seconds in
+            onEvent?(.warning("a client attached to \(order.id) read nothing for \(seconds) s and was cut off"))
+        }
         log?.onFailure = { [unowned self] in onEvent?(.warning("write the log of \(order.id): \($0)")) }
         cgroup.watchMemory(loop) { [unowned self] in onEvent?(.outOfMemory) }
     }

@@ -34,6 +34,8 @@ final class Container: Sendable {
         var health: Task<Void, Never>?
         /// The clearing away of the last run's shim; the next start and the removal wait for it.
         var collection: Task<Void, Never>?
+        /// A run whose end could not be written: its shim keeps the status until it is, for this daemon or the next.
+        var unrecorded: ContainerTask?
         /// Whether it is gone: operations that were queued behind the removal find nothing.
         var isRemoved = false
         /// The end of a run does not remove it while `restart` is between stop and start.

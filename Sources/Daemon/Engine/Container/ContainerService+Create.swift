@@ -81,7 +81,9 @@ extension ContainerService {
                 record.mounts[index].driver = volume.driver
             }
         }
-        do throws(Failure) { try await rows.save(try record.row()) } catch {
+        do throws(Failure) {
+            try await rows.save(try record.row(), with: pinned.filter(\.isAnonymous).map(\.row))
+        } catch {
             volumes.unpin(pinned.map(\.name))
             await volumes.discard(pinned.filter(\.isAnonymous).map(\.name))
             throw error

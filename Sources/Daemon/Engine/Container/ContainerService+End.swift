@@ -17,6 +17,8 @@ extension ContainerService {
     func ended(_ container: Container, _ task: ContainerTask, _ run: Container.Run, _ status: ExitStatus) async {
         // The shim keeps the status for the next daemon.
         guard !isClosing.load(ordering: .sequentiallyConsistent) else { return }
+        // Nobody has ended what a killed shim left behind: only then has the container ended.
+        if status.isLost { await task.collect() }
         let (actions, endpoints) = container.withLock { state -> ([Lifecycle.Action], [Endpoint]) in
             guard state.run === run else { return ([], []) }
             state.task = nil
@@ -26,6 +28,7 @@ extension ContainerService {
             state.record.clearEndpoints()
             var actions = state.record.lifecycle.exited(
                 code: Int(status.code), oomKilled: status.oomKilled, at: Timestamp(nanoseconds: status.finishedAt))
+            if status.isLost { state.record.lifecycle.state.error = Self.lostWithItsShim }
             if state.toldOutOfMemory { actions.removeAll { $0 == .emit("oom", [:]) } }
             state.toldOutOfMemory = false
             if state.isRestartingByHand { actions.removeAll { $0 == .remove } }
@@ -34,17 +37,48 @@ extension ContainerService {
         guard !actions.isEmpty else { return }
         // Ports and addresses are free before anybody hears of the end, and the row is written meanwhile.
         async let detached: Void = networks.detach(container.id)
-        do throws(Failure) { try await save(container) } catch {
-            report(error, "the end of a container could not be recorded", container)
+        container.withLock { $0.unrecorded = task }
+        do throws(Failure) { try await recordEnd(container) } catch {
+            report(error, "the end of a container could not be recorded yet", container)
+            recordEndLater(container)
         }
-        // On record, so the shim may go; it does so while others are told.
-        container.withLock { $0.collection = Task { await task.collect() } }
         await detached
         await perform(actions.filter { $0 != .save }, on: container)
         for endpoint in endpoints {
             tell("disconnect", container, network: endpoint.networkID, name: endpoint.networkName)
         }
         run.ended.fulfil(Int(status.code))
+    }
+
+    private static let lostWithItsShim =
+        "the process that supervised the container was killed: how the container ended is not known"
+
+    /// Puts the end of the last run on record where that is still to be done, and lets its shim go; runs in the
+    /// container's queue.
+    func recordEnd(_ container: Container) async throws(Failure) {
+        guard let task = container.withLock({ $0.unrecorded }) else { return }
+        try await save(container)
+        letGo(of: task, container)
+    }
+
+    /// The shim may go; it does so while others are told.
+    func letGo(of task: ContainerTask, _ container: Container) {
+        container.withLock { state in
+            state.unrecorded = nil
+            state.collection = Task { await task.collect() }
+        }
+    }
+
+    /// Tries again until the end is on record (the disk may be full for hours), the container is gone, or the daemon:
+    /// the next one finds the end with the shim.
+    private func recordEndLater(_ container: Container, afterSeconds delay: Int = 1) {
+        Task { [weak container] in
+            do { try await Task.sleep(for: .seconds(delay)) } catch { return }
+            guard let container, !isClosing.load(ordering: .sequentiallyConsistent) else { return }
+            let outcome = await container.queue.enqueue { () throws(Failure) in try await self.recordEnd(container) }
+                .value
+            if case .failure = outcome { recordEndLater(container, afterSeconds: min(delay * 2, 60)) }
+        }
     }
 
     /// Carries out what the lifecycle decided.

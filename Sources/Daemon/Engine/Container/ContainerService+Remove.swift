@@ -62,11 +62,15 @@ extension ContainerService {
 
     /// Forgets a container and deletes what is its own; runs in its queue.
     ///
-    /// Its row goes first: what a crash leaves then has no owner and is swept at the next start.
+    /// Its row goes first: what a crash leaves then has no owner and is swept at the next start. Only its anonymous volumes
+    /// go before, and then the row says so: a volume without a container may well be somebody's.
     func takeAway(_ container: Container, withVolumes: Bool) async throws(Failure) {
         guard !container.withLock({ $0.isRemoved }) else { return }
-        await perform(container.withLock { $0.record.lifecycle.beginRemoval() }.filter { $0 != .save }, on: container)
+        let actions = container.withLock { $0.record.lifecycle.beginRemoval() }
         let record = container.withLock { $0.record }
+        let own = withVolumes ? record.mounts.filter { $0.kind == .volume && $0.isAnonymous }.map(\.name) : []
+        await perform(own.isEmpty ? actions.filter { $0 != .save } : actions, on: container)
+        if !own.isEmpty { await volumes.discard(own, of: container) }
         do throws(Failure) { try await rows.remove(container.id) } catch {
             await perform(container.withLock { $0.record.lifecycle.removalFailed(error.message) }, on: container)
             for wait in container.withLock({ $0.takeWaits() }) {
@@ -74,6 +78,7 @@ extension ContainerService {
             }
             throw error
         }
+        if let task = container.withLock({ $0.unrecorded }) { letGo(of: task, container) }
         await container.withLock { $0.collection }?.value
         container.withLock { state in
             state.isRemoved = true
@@ -87,9 +92,6 @@ extension ContainerService {
             wait.promise.fulfil(WaitResult(exitCode: record.lifecycle.state.exitCode))
         }
         sweep(container)
-        if withVolumes {
-            await volumes.discard(record.mounts.filter { $0.kind == .volume && $0.isAnonymous }.map(\.name))
-        }
     }
 
     /// Deletes what a removed container left on disk, behind the answer.

@@ -50,6 +50,8 @@ extension ContainerService {
     private func launch(
         _ container: Container, _ record: ContainerRecord, streams: [StreamAttachment], size: TerminalSize?
     ) async throws(Failure) {
+        // Its place is needed, but not at the price of what it still has to tell.
+        try await recordEnd(container)
         await container.withLock { $0.collection }?.value
         let other = try sharedNetwork(of: record)
         let request = try NetworkPlan.request(
@@ -61,7 +63,10 @@ extension ContainerService {
         let task: ContainerTask
         do throws(Failure) {
             // 2: everything on disk, in one go on a thread of the pool.
-            let rootfs = try await prepare(record, files: network?.files)
+            let rootfs: OverlayMount
+            do throws(Failure) { rootfs = try await prepare(record, files: network?.files) } catch {
+                throw error.namingFullDisk(configuration.dataRoot)
+            }
             // 3: the process.
             var settings = try plan(record, hostname: record.config.hostname, nameFilesOf: other?.id).settings()
             if let size { settings.consoleSize = size }
@@ -121,6 +126,7 @@ extension ContainerService {
     private func prepare(_ record: ContainerRecord, files: NameFiles?) async throws(Failure) -> OverlayMount {
         let configuration = configuration
         let snapshots = snapshots
+        let images = images
         let image = images.image(record.image)
         return try await pool.blocking { () throws(Failure) -> OverlayMount in
             let log = configuration.log(ofContainer: record.id, driver: record.host.logDriver)
@@ -130,7 +136,13 @@ extension ContainerService {
                 }
             }
             if let files { try NameFileWriter(configuration, record.id).write(files) }
+            if let image { try images.check(image) }
             if !snapshots.contains(record.snapshot) {
+                guard record.lifecycle.state.startedAt == .never else {
+                    throw Failure(
+                        .internal,
+                        "what container \(record.name) wrote is gone from the disk: remove it and make it anew")
+                }
                 guard let image else {
                     throw Failure(
                         .notFound,
@@ -157,12 +169,9 @@ extension ContainerService {
                     guard point.copiesUp, record.lifecycle.state.startedAt == .never, let layer = image?.snapshot else {
                         break
                     }
-                    let empty = try describing("look into volume \(point.name)") { () throws(SystemError) in
-                        try VolumeContent.isEmpty(path)
-                    }
-                    if empty {
-                        let root = try snapshots.view(layer)
-                        try VolumeContent.fill(path, from: root.raw, point.destination)
+                    let folder = configuration.directory(ofVolume: point.name)
+                    try VolumeContent.fillOnce(path, in: folder, point.destination) { () throws(Failure) in
+                        try snapshots.view(layer)
                     }
                 case .tmpfs: break
                 }

@@ -12,7 +12,7 @@ extension ContainerService {
         guard request.stream else { return AttachedStream(socket: nil, replay: replay, tty: tty) }
         let choice = StreamChoice(
             input: request.stdin && container.config.openStdin, output: request.stdout, errors: request.stderr,
-            framed: !tty)
+            framed: !tty, patience: configuration.streamPatience)
         let pair: (attachment: StreamAttachment, stream: Execution.AttachedStream)
         do throws(SystemError) { pair = try StreamAttachment.pair(choice) } catch {
             throw Failure(.internal, "attach to container \(container.id): \(error)", cause: error)

@@ -56,7 +56,7 @@ public final class ExecService: Sendable {
         if !detach, request.attachStdin || request.attachStdout || request.attachStderr {
             let choice = StreamChoice(
                 input: request.attachStdin, output: request.attachStdout || request.tty, errors: request.attachStderr,
-                framed: !request.tty)
+                framed: !request.tty, patience: containers.configuration.streamPatience)
             do throws(SystemError) { pair = try StreamAttachment.pair(choice) } catch {
                 throw Failure(.internal, "make the streams of exec \(id): \(error)", cause: error)
             }

@@ -2,6 +2,7 @@ internal import Archive
 internal import CLinux
 internal import Failures
 internal import Linux
+internal import Storage
 
 /// Fills a new volume with what the image has at its mount point, as Docker does for volumes that are still empty.
 ///
@@ -12,6 +13,34 @@ enum VolumeContent {
     static func isEmpty(_ path: String) throws(SystemError) -> Bool {
         let directory = try open(path, O_RDONLY | O_DIRECTORY)
         return try readDirectory(directory.raw).isEmpty
+    }
+
+    /// Fills a volume that nobody has used yet, unless something is in it.
+    ///
+    /// The copy is marked beside the volume while it goes on: what a crash or a full disk left half-way is dropped, and the
+    /// next start begins again.
+    static func fillOnce(
+        _ path: String, in folder: String, _ destination: String, from image: () throws(Failure) -> OwnedDescriptor
+    ) throws(Failure) {
+        let mark = folder + "/filling"
+        do throws(SystemError) {
+            if exists(mark) { try clear(path) } else if try !isEmpty(path) { return }
+            try writeFile(mark, [], mode: 0o600)
+        } catch { throw .onDisk("cannot fill volume \(path)", error, at: path) }
+        let root = try image()
+        do throws(Failure) { try fill(path, from: root.raw, destination) } catch {
+            try? clear(path)
+            try? unlink(mark)
+            throw error.namingFullDisk(path)
+        }
+        do throws(SystemError) { try unlink(mark) } catch {
+            throw .onDisk("cannot fill volume \(path)", error, at: path)
+        }
+    }
+
+    private static func clear(_ path: String) throws(SystemError) {
+        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        for entry in try readDirectory(directory.raw) { try removeTree(entry.name, at: directory.raw) }
     }
 
     /// Copies `destination` of the image behind `root` into the volume; nothing when the image has no directory there.

@@ -9,8 +9,11 @@ internal import Synchronization
 ///
 /// ```
 /// <data-root>/volumes/<name>/_data          what containers see
+/// <data-root>/volumes/<name>/filling        there while an image's files are copied into it
 /// <data-root>/volumes/.gone-<name>-<hex>    a removal under way; finished at the next start
 /// ```
+/// A folder without a row was being made when the daemon died: it goes at the next start, provided it is empty. Nothing that
+/// somebody may have written is ever removed for want of a row.
 public final class VolumeService: Sendable {
     /// Docker's label on volumes that were made without a name.
     public static let anonymousLabel = "com.docker.volume.anonymous"
@@ -49,7 +52,13 @@ public final class VolumeService: Sendable {
             var leftovers: [String] = []
             try describing("read the volume folder") { () throws(SystemError) in
                 let folder = try open(configuration.volumes, O_RDONLY | O_DIRECTORY)
-                leftovers = try readDirectory(folder.raw).map(\.name.text).filter { $0.hasPrefix(Self.gonePrefix) }
+                let names = try readDirectory(folder.raw).map(\.name.text)
+                leftovers = names.filter { $0.hasPrefix(Self.gonePrefix) }
+                let known = Set(rows.map(\.name))
+                for name in names where !known.contains(name) && !name.hasPrefix(".") {
+                    try? unlink(configuration.mountpoint(ofVolume: name), directory: true)
+                    try? unlink(configuration.directory(ofVolume: name), directory: true)
+                }
             }
             var kept: [Volume] = []
             var gone: [String] = []
@@ -103,12 +112,17 @@ public final class VolumeService: Sendable {
 
     /// - Throws: `conflict` while a container has it. With `force`, nothing when there is none.
     public func remove(_ name: String, force: Bool = false) async throws(Failure) {
+        try await remove(name, force: force, of: nil)
+    }
+
+    /// - Parameter owner: a container that is being removed itself, and does not count.
+    private func remove(_ name: String, force: Bool, of owner: Container?) async throws(Failure) {
         try await queue.run { () throws(Failure) in
             guard self.state.withLock({ $0.volumes[name] }) != nil else {
                 if force { return }
                 throw Failure(.notFound, "get \(name): no such volume")
             }
-            let users = self.index.users(ofVolume: name)
+            let users = self.index.users(ofVolume: name).filter { $0 !== owner }
             guard users.isEmpty, self.state.withLock({ $0.pins[name] == nil }) else {
                 throw Failure(
                     .conflict, "remove \(name): volume is in use - [\(users.map(\.id).joined(separator: ", "))]")
@@ -132,6 +146,8 @@ public final class VolumeService: Sendable {
     // MARK: For containers
 
     /// Makes what a new container needs and keeps it from removal until `unpin`.
+    ///
+    /// Anonymous ones are not on record yet: their rows come with the container's, in one transaction.
     func pin(_ requests: [VolumeRequest]) async throws(Failure) -> [Volume] {
         var volumes: [Volume] = []
         for request in requests {
@@ -154,9 +170,9 @@ public final class VolumeService: Sendable {
     }
 
     /// Removes anonymous volumes with their container; what another container took over stays.
-    func discard(_ names: [String]) async {
+    func discard(_ names: [String], of owner: Container? = nil) async {
         for name in names {
-            do throws(Failure) { try await remove(name, force: true) } catch {
+            do throws(Failure) { try await remove(name, force: true, of: owner) } catch {
                 if error.kind != .conflict {
                     logger.warning(
                         "a volume could not be removed", metadata: ["volume": "\(name)", "error": "\(error)"])
@@ -196,14 +212,19 @@ public final class VolumeService: Sendable {
                 isAnonymous: isAnonymous)
             let folder = self.configuration.directory(ofVolume: name)
             try await self.pool.blocking { () throws(Failure) in
-                try describing("make volume \(name)") { () throws(SystemError) in
+                do throws(SystemError) {
                     // What a crash left of a volume that never had a row is not this volume's content.
                     if exists(folder) { try removeTree(folder) }
                     try makeDirectory(folder, mode: 0o701)
                     try makeDirectory(path, mode: 0o755)
+                } catch {
+                    try? unlink(folder, directory: true)
+                    throw .onDisk("cannot make volume \(name)", error, at: folder)
                 }
             }
-            do throws(Failure) { try await self.rows.save(volume.row) } catch {
+            do throws(Failure) {
+                if !isAnonymous || !pin { try await self.rows.save(volume.row) }
+            } catch {
                 _ = try? await self.pool.blocking { () throws(Failure) in
                     try describing("remove \(folder)") { () throws(SystemError) in try removeTree(folder) }
                 }

@@ -10,9 +10,13 @@ enum Leftovers {
 
     /// Ends every process in the cgroup of that path, in whatever hierarchy, and removes it there.
     static func clear(cgroup path: String) {
-        guard path.hasPrefix("/"), path.count > 1, !path.split(separator: "/").contains("..") else { return }
-        let groups = ([cgroupRoot] + entries(cgroupRoot).map { "\(cgroupRoot)/\($0)" }).map { $0 + path }
-        for group in groups where exists(group) { remove(group, depth: 0) }
+        for group in groups(path) where exists(group) { remove(group, depth: 0) }
+    }
+
+    /// Where a cgroup of that path would be, in every hierarchy there is.
+    static func groups(_ path: String) -> [String] {
+        guard path.hasPrefix("/"), path.count > 1, !path.split(separator: "/").contains("..") else { return [] }
+        return ([cgroupRoot] + entries(cgroupRoot).map { "\(cgroupRoot)/\($0)" }).map { $0 + path }
     }
 
     /// Removes a shim's directory; it holds files only.
