@@ -188,7 +188,13 @@ let package = Package(
 
         // Whole programs against a private daemon, by Skiff's and Docker's own command lines.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["CLinux", "Linux"],
+            name: "EndToEndTests",
+            dependencies: ["Archive", "CLinux", "CNFTables", "FakeRegistry", "JSON", "Linux", "OCI", nioHTTP1],
+            swiftSettings: strict),
+        // A registry that lies, breaks and dawdles as a test wants it, and images made of bytes in memory.
+        .target(
+            name: "FakeRegistry",
+            dependencies: ["Archive", "JSON", "OCI", crypto, nioCore, nioHTTP1, nioPosix], path: "Tests/FakeRegistry",
             swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
@@ -197,8 +203,8 @@ let package = Package(
         .testTarget(
             name: "ImagesTests",
             dependencies: [
-                "Archive", "CLinux", "Failures", "Images", "JSON", "Linux", "OCI", "Storage", logging, nioCore,
-                nioPosix, nioHTTP1,
+                "Archive", "CLinux", "FakeRegistry", "Failures", "Images", "JSON", "Linux", "OCI", "Storage", logging,
+                nioCore, nioPosix, nioHTTP1,
             ], swiftSettings: strict),
         .testTarget(
             name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix],

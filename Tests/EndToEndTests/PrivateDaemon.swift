@@ -9,12 +9,13 @@ import Testing
 /// counted then.
 struct PrivateDaemon: Sendable {
     let home: String
+    /// The data root; inside `home` unless the test wants it elsewhere.
+    let root: String
     let number: Int
     private let process: Mutex<pid_t>.Holder
 
     var socket: String { home + "/skiff.sock" }
     var host: String { "unix://" + socket }
-    var root: String { home + "/data" }
     var cgroup: String { "/skiff-test-\(getpid())-\(number)" }
     /// A /24 of this daemon's own for its default bridge.
     var bridgeAddress: String { "10.\(200 + number / 250).\(number % 250).1/24" }
@@ -23,10 +24,10 @@ struct PrivateDaemon: Sendable {
 
     /// Runs a test with a daemon and Debian's busybox as the image `busybox`.
     static func with(
-        _ flags: [String] = [], image: Bool = true, _ body: (PrivateDaemon) async throws -> Void
+        _ flags: [String] = [], image: Bool = true, root: String? = nil, _ body: (PrivateDaemon) async throws -> Void
     ) async throws {
         let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
-        let daemon = PrivateDaemon(number: number)
+        let daemon = PrivateDaemon(number: number, root: root)
         try makeDirectories(daemon.home, mode: 0o700)
         do {
             try await daemon.start(flags)
@@ -41,9 +42,10 @@ struct PrivateDaemon: Sendable {
         daemon.expectNothingLeft()
     }
 
-    private init(number: Int) {
+    private init(number: Int, root: String?) {
         self.number = number
         home = "/tmp/skiff-e2e.\(getpid()).\(number)"
+        self.root = root ?? home + "/data"
         process = Mutex<pid_t>.Holder(0)
     }
 
@@ -125,7 +127,8 @@ struct PrivateDaemon: Sendable {
 
     private func run(_ program: String, _ arguments: [String], input: String) async throws -> Finished {
         try await Program.run(
-            Program.builds + "/" + program, arguments, environment: ["SKIFF_HOST=\(host)"], input: Array(input.utf8))
+            Program.builds + "/" + program, arguments,
+            environment: ["SKIFF_HOST=\(host)", "DOCKER_CONFIG=\(home)/docker"], input: Array(input.utf8))
     }
 
     /// Runs Docker's command line against this daemon.
@@ -180,13 +183,17 @@ struct PrivateDaemon: Sendable {
         try? await stop()
     }
 
-    /// Links, mounts, cgroups and processes of this daemon that are still there, once its folder is removed.
+    /// Links, rules, mounts, cgroups and processes of this daemon that are still there, once its folder is removed.
     func expectNothingLeft() {
+        let network = HostNetworkNames(root: root)
+        #expect((try? network.links()) == [], "links left behind")
+        #expect((try? network.rules()) == nil, "rules left behind")
         let mounts = ((try? readText("/proc/self/mountinfo")) ?? "").split(separator: "\n").filter { $0.contains(home) }
         #expect(mounts.isEmpty, "mounts left behind: \(mounts)")
         var groups: [String] = []
         for hierarchy in (try? onlyNames("/sys/fs/cgroup")) ?? [] {
             let parent = "/sys/fs/cgroup/\(hierarchy)\(cgroup)"
+            if exists(parent) { groups.append(parent) }
             groups += ((try? onlyNames(parent)) ?? []).filter { isDirectory("\(parent)/\($0)") }
             try? unlink(parent, directory: true)
         }

@@ -96,6 +96,12 @@ enum Program {
             errors: String(decoding: errors, as: UTF8.self))
     }
 
+    static func monotonicMilliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+
     static func monotonicSeconds() -> Int {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -116,19 +122,27 @@ func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) a
 ///
 /// The pause only spaces the questions: what is waited for is the answer, and no test asserts a time.
 ///
+/// - Parameter otherwise: what there is instead, for the message.
 /// - Throws: ``NeverHappened`` after `seconds`.
 func eventually(
-    _ what: String, within seconds: Int = 20, _ condition: @Sendable () async throws -> Bool
+    _ what: String, within seconds: Int = 20, _ condition: @Sendable () async throws -> Bool,
+    otherwise: @Sendable () -> String = { "" }
 ) async throws {
     let deadline = Program.monotonicSeconds() + seconds
     while Program.monotonicSeconds() < deadline {
         if try await condition() { return }
-        try await onThread {
-            var pause = timespec(tv_sec: 0, tv_nsec: 20_000_000)
-            nanosleep(&pause, nil)
-        }
+        try await pause(milliseconds: 20)
     }
-    throw NeverHappened(what: what)
+    let instead = otherwise()
+    throw NeverHappened(what: instead.isEmpty ? what : "\(what); there is: \(instead)")
+}
+
+/// Lets time pass for others.
+func pause(milliseconds: Int) async throws {
+    try await onThread {
+        var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+        nanosleep(&pause, nil)
+    }
 }
 
 struct NeverHappened: Error, CustomStringConvertible {

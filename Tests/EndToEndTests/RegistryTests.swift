@@ -1,5 +1,8 @@
+import Archive
 import CLinux
+import FakeRegistry
 import Linux
+import OCI
 import Testing
 
 /// Images carried through a real registry: Debian's docker-registry on loopback.
@@ -8,7 +11,11 @@ import Testing
     .enabled(if: Program.find("docker-registry") != nil, "docker-registry is not installed"))
 struct RegistryTests {
     /// Runs the registry in a folder of the daemon's for as long as the body takes.
-    private func withRegistry(_ daemon: PrivateDaemon, _ body: (String) async throws -> Void) async throws {
+    ///
+    /// - Parameter user: a line of an `htpasswd` file: who may use it.
+    private func withRegistry(
+        _ daemon: PrivateDaemon, user: String? = nil, _ body: (String) async throws -> Void
+    ) async throws {
         let port = 20000 + Int(getpid()) % 20000 + daemon.number % 100
         let folder = daemon.home + "/registry"
         try makeDirectories(folder)
@@ -20,7 +27,10 @@ struct RegistryTests {
                 log: {level: error}
                 http: {addr: "127.0.0.1:\(port)"}
                 storage: {filesystem: {rootdirectory: \(folder)/data}}
-                """.utf8))
+
+                """.utf8)
+                + (user == nil ? [] : Array("auth: {htpasswd: {realm: test, path: \(folder)/htpasswd}}\n".utf8)))
+        if let user { try writeFile(folder + "/htpasswd", Array("\(user)\n".utf8)) }
         let program = try #require(Program.find("docker-registry"))
         let pid = try Spawn(program, arguments: ["docker-registry", "serve", folder + "/config.yml"]).start()
         func end() {
@@ -29,8 +39,10 @@ struct RegistryTests {
         }
         do {
             try await eventually("the registry to answer") {
-                try await Program.run(Program.find("curl") ?? "curl", ["-fsS", "http://127.0.0.1:\(port)/v2/"]).code
-                    == 0
+                let answer = try await Program.run(
+                    Program.find("curl") ?? "curl",
+                    ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:\(port)/v2/"])
+                return answer.output == (user == nil ? "200" : "401")
             }
             try await body("127.0.0.1:\(port)")
         } catch {
@@ -57,6 +69,59 @@ struct RegistryTests {
                 #expect(missing.code != 0 && missing.errors.contains("submarine"))
             }
         }
+    }
+
+    @Test func onlyWhoLogsInPushesAndPulls() async throws {
+        try await PrivateDaemon.with { daemon in
+            // bcrypt of "secret"
+            let hash = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
+            try await withRegistry(daemon, user: "sailor:\(hash)") { registry in
+                let name = "\(registry)/locked/boat:1"
+                try await daemon.must("tag", "busybox", name)
+                let anonymous = try await daemon.skiff("push", name)
+                #expect(anonymous.code == 1 && anonymous.errors.contains("no basic auth credentials"))
+                let wrong = try await daemon.skiff("login", "-u", "sailor", "-p", "guess", registry)
+                #expect(wrong.code == 1 && wrong.errors.contains("unauthorized"), "\(wrong.errors)")
+                let denied = try await daemon.skiff("pull", name)
+                #expect(denied.code == 1 && denied.errors.contains("pull access denied"), "\(denied.errors)")
+                try await daemon.must("login", "-u", "sailor", "--password-stdin", registry, input: "secret\n")
+                try await daemon.must("push", name)
+                try await daemon.must("rmi", name)
+                try await daemon.must("pull", name)
+                #expect(try await daemon.must("run", "--rm", name, "echo", "in").line == "in")
+                // The secret is nowhere but in the client's own file.
+                let log = daemon.log(lines: 10_000)
+                #expect(!log.contains("secret"))
+                try await daemon.must("logout", registry)
+                #expect(try await daemon.skiff("push", name).code == 1)
+            }
+        }
+    }
+
+    @Test func zstdLayersGoThereAndBack() async throws {
+        try await PrivateDaemon.with { daemon in
+            let base = try await readFile(PrivateDaemon.busyboxArchive(in: daemon.home))
+            let image = try TestImage(
+                tars: [base, TestImage.tar(["cargo": noise(300_000)])], packed: [.zstd])
+            try await withRegistry(daemon) { registry in
+                let name = "\(registry)/packed:1"
+                try writeFile(daemon.home + "/packed.tar", try image.dockerArchive(names: [name]))
+                try await daemon.must("load", "-i", daemon.home + "/packed.tar")
+                try await daemon.must("push", name)
+                try await daemon.must("rmi", name)
+                let before = try names(daemon.root + "/content/blobs/sha256")
+                #expect(image.layers.allSatisfy { !before.contains($0.descriptor.digest.hex) })
+                try await daemon.must("pull", name)
+                let after = try names(daemon.root + "/content/blobs/sha256")
+                #expect(image.layers.allSatisfy { after.contains($0.descriptor.digest.hex) }, "byte for byte")
+                #expect(try await daemon.must("run", "--rm", name, "wc", "-c", "/cargo").line == "300000 /cargo")
+            }
+        }
+    }
+
+    private func names(_ path: String) throws -> Set<String> {
+        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        return Set(try readDirectory(directory.raw).map(\.name.text))
     }
 
     @Test func anotherDaemonPullsWhatOnePushed() async throws {

@@ -1,6 +1,7 @@
 import Archive
 import CLinux
 import Failures
+import FakeRegistry
 import NIOCore
 import OCI
 import Storage

@@ -1,5 +1,6 @@
 import Archive
 import Failures
+import FakeRegistry
 import OCI
 import Testing
 

@@ -1,38 +1,47 @@
-import Archive
-import Failures
-import JSON
-import OCI
+public import Archive
+internal import JSON
+public import OCI
 
-@testable import Images
+internal import struct Crypto.SHA256
 
 /// An image made of bytes in memory: what a builder elsewhere would have pushed.
-struct TestImage: Sendable {
-    var config: [UInt8]
-    var manifest: [UInt8]
+public struct TestImage: Sendable {
+    public var config: [UInt8]
+    public var manifest: [UInt8]
     /// Bottom first, as they travel.
-    var layers: [(descriptor: Descriptor, blob: [UInt8])]
+    public var layers: [(descriptor: Descriptor, blob: [UInt8])]
 
-    var configDigest: Digest { digest(config) }
-    var digestOfManifest: Digest { digest(manifest) }
-    var blobs: [Digest: [UInt8]] {
+    public var configDigest: Digest { digest(config) }
+    public var digestOfManifest: Digest { digest(manifest) }
+    public var blobs: [Digest: [UInt8]] {
         var blobs = [configDigest: config]
         for layer in layers { blobs[layer.descriptor.digest] = layer.blob }
         return blobs
     }
 
     /// One layer per list of files.
-    init(
+    public init(
         _ layers: [[String: String]], packed: [Compression] = [.gzip], platform: Platform = .host, label: String = ""
+    ) throws {
+        try self.init(tars: layers.map(TestImage.tar), packed: packed, platform: platform, label: label)
+    }
+
+    /// One layer per tar.
+    public init(
+        tars layers: [[UInt8]], packed: [Compression] = [.gzip], platform: Platform = .host, label: String = ""
     ) throws {
         var made: [(Descriptor, [UInt8])] = []
         var diffIDs: [Digest] = []
-        for (index, files) in layers.enumerated() {
-            let tar = try TestImage.tar(files)
+        for (index, tar) in layers.enumerated() {
             let compression = packed[index % packed.count]
             let blob = try TestImage.pack(tar, compression)
             diffIDs.append(digest(tar))
             made.append(
-                (Descriptor(mediaType: compression.layerType, digest: digest(blob), size: Int64(blob.count)), blob))
+                (
+                    Descriptor(
+                        mediaType: TestImage.layerType(compression), digest: digest(blob), size: Int64(blob.count)),
+                    blob
+                ))
         }
         self.layers = made.map { (descriptor: $0.0, blob: $0.1) }
         var config = ImageConfig(
@@ -48,7 +57,15 @@ struct TestImage: Sendable {
         ).encoded()
     }
 
-    static func tar(_ files: [String: String]) throws -> [UInt8] {
+    private static func layerType(_ compression: Compression) -> MediaType {
+        switch compression {
+        case .none: .ociLayer
+        case .gzip: .ociLayerGzip
+        case .zstd: .ociLayerZstd
+        }
+    }
+
+    public static func tar(_ files: [String: String]) throws -> [UInt8] {
         let sink = BytesSink()
         let writer = TarWriter(sink)
         for (path, text) in files.sorted(by: { $0.key < $1.key }) {
@@ -58,7 +75,7 @@ struct TestImage: Sendable {
         return sink.bytes
     }
 
-    static func pack(_ bytes: [UInt8], _ compression: Compression) throws -> [UInt8] {
+    public static func pack(_ bytes: [UInt8], _ compression: Compression) throws -> [UInt8] {
         if compression == .none { return bytes }
         let sink = BytesSink()
         let packer = try Compressor(compression, to: sink)
@@ -68,7 +85,7 @@ struct TestImage: Sendable {
     }
 
     /// As `docker save` of old wrote it: documents after the layers, no manifest of the registry's kind.
-    func dockerArchive(names: [String]) throws -> [UInt8] {
+    public func dockerArchive(names: [String]) throws -> [UInt8] {
         let sink = BytesSink()
         let writer = TarWriter(sink)
         var paths: [String] = []
@@ -87,10 +104,11 @@ struct TestImage: Sendable {
     }
 }
 
-func digest(_ bytes: [UInt8]) -> Digest { Digest(sha256: SHA256Sum.of(bytes)) }
+/// The SHA-256 of bytes.
+public func digest(_ bytes: [UInt8]) -> Digest { Digest(sha256: SHA256.hash(data: bytes)) }
 
 /// Text nobody can pack, so that blobs have the size a test wants.
-func noise(_ count: Int, seed: UInt64 = 1) -> String {
+public func noise(_ count: Int, seed: UInt64 = 1) -> String {
     var state = seed
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)

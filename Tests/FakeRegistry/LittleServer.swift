@@ -1,37 +1,48 @@
-import NIOCore
-import NIOHTTP1
-import NIOPosix
-import OCI
-import Synchronization
+internal import NIOCore
+public import NIOHTTP1
+internal import NIOPosix
+internal import OCI
+internal import Synchronization
 
 /// An HTTP server of a few lines that answers as a test tells it: with lies, breaks and redirects, when they are wanted.
-final class LittleServer: Sendable {
-    struct Request: Sendable {
-        var method: HTTPMethod
-        var path: String
-        var headers: HTTPHeaders
-        var body: [UInt8]
+public final class LittleServer: Sendable {
+    public struct Request: Sendable {
+        public var method: HTTPMethod
+        public var path: String
+        public var headers: HTTPHeaders
+        public var body: [UInt8]
     }
 
-    struct Answer: Sendable {
-        var status: HTTPResponseStatus = .ok
-        var headers: HTTPHeaders = [:]
-        var body: [UInt8] = []
+    public struct Answer: Sendable {
+        public var status: HTTPResponseStatus
+        public var headers: HTTPHeaders
+        public var body: [UInt8]
         /// Close the connection after so many bytes of the body, though more were promised.
-        var breaksAfter: Int?
+        public var breaksAfter: Int?
+        /// Send the body again and again, in chunks, for as long as somebody listens.
+        public var isEndless = false
+        /// Send the body in pieces of so many bytes, a hundredth of a second after one another.
+        public var piece: Int?
+
+        public init(status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
     }
 
-    typealias Handler = @Sendable (Request) -> Answer
+    public typealias Handler = @Sendable (Request) -> Answer
 
     private let channel: any Channel
     private let log = Mutex<[Request]>([])
-    let port: Int
-    var requests: [Request] { log.withLock { $0 } }
+    public let port: Int
+    /// What was asked so far.
+    public var requests: [Request] { log.withLock { $0 } }
     /// The address, `127.0.0.1:port`.
-    var address: String { "127.0.0.1:\(port)" }
+    public var address: String { "127.0.0.1:\(port)" }
 
     /// Answers until the test's body ends.
-    static func with(_ handler: @escaping Handler, _ body: (LittleServer) async throws -> Void) async throws {
+    public static func with(_ handler: @escaping Handler, _ body: (LittleServer) async throws -> Void) async throws {
         let slot = Mutex<LittleServer?>(nil)
         let box = Box(handler: handler)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -86,12 +97,22 @@ final class LittleServer: Sendable {
             box.server.withLock { server in server?.log.withLock { $0.append(request) } }
             let answer = box.handler(request)
             var headers = answer.headers
-            if !headers.contains(name: "Content-Length") {
+            if answer.isEndless {
+                headers.add(name: "Transfer-Encoding", value: "chunked")
+            } else if !headers.contains(name: "Content-Length") {
                 headers.add(name: "Content-Length", value: "\(answer.body.count)")
             }
             context.write(
                 wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers))),
                 promise: nil)
+            if head.method != .HEAD, answer.isEndless {
+                context.flush()
+                return pour(answer.body, NIOLoopBound(context, eventLoop: context.eventLoop))
+            }
+            if head.method != .HEAD, let piece = answer.piece {
+                context.flush()
+                return drip(answer.body[...], piece, NIOLoopBound(context, eventLoop: context.eventLoop))
+            }
             if head.method != .HEAD {
                 let sent = answer.breaksAfter.map { Array(answer.body.prefix($0)) } ?? answer.body
                 context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: sent)))), promise: nil)
@@ -103,22 +124,45 @@ final class LittleServer: Sendable {
             }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
+
+        private func pour(_ bytes: [UInt8], _ context: NIOLoopBound<ChannelHandlerContext>) {
+            let responder = NIOLoopBound(self, eventLoop: context.value.eventLoop)
+            let body = wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
+            context.value.writeAndFlush(body).assumeIsolated().whenSuccess {
+                // Not from within: a write that succeeds at once would never return.
+                context.value.eventLoop.assumeIsolated().execute { responder.value.pour(bytes, context) }
+            }
+        }
+
+        private func drip(_ rest: ArraySlice<UInt8>, _ piece: Int, _ context: NIOLoopBound<ChannelHandlerContext>) {
+            guard !rest.isEmpty else {
+                context.value.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+                return
+            }
+            let body = wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: rest.prefix(piece)))))
+            context.value.writeAndFlush(body, promise: nil)
+            let responder = NIOLoopBound(self, eventLoop: context.value.eventLoop)
+            context.value.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) {
+                guard context.value.channel.isActive else { return }
+                responder.value.drip(rest.dropFirst(piece), piece, context)
+            }
+        }
     }
 }
 
 /// A registry made of blobs and manifests in memory, for tests that need one that lies.
-struct ServedImage: Sendable {
-    var blobs: [String: [UInt8]] = [:]
-    var manifests: [String: (bytes: [UInt8], type: String)] = [:]
+public struct ServedImage: Sendable {
+    public var blobs: [String: [UInt8]] = [:]
+    public var manifests: [String: (bytes: [UInt8], type: String)] = [:]
 
-    init(_ image: TestImage, tag: String = "latest") {
+    public init(_ image: TestImage, tag: String = "latest") {
         for (digest, bytes) in image.blobs { blobs[digest.description] = bytes }
         let manifest = (bytes: image.manifest, type: "application/vnd.oci.image.manifest.v1+json")
         manifests[tag] = manifest
         manifests[image.digestOfManifest.description] = manifest
     }
 
-    func answer(_ request: LittleServer.Request) -> LittleServer.Answer {
+    public func answer(_ request: LittleServer.Request) -> LittleServer.Answer {
         if request.path == "/v2/" { return LittleServer.Answer() }
         let last = String(request.path.split(separator: "/").last ?? "")
         if request.path.contains("/manifests/"), let manifest = manifests[last] {
