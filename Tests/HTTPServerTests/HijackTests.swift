@@ -131,6 +131,52 @@ import Testing
     }
 }
 
+@Suite struct PouredBodyTests {
+    /// The same sum as the sink's.
+    private func sum(_ bytes: [UInt8]) -> Int { bytes.reduce(0) { ($0 &* 31 &+ Int($1)) % 1_000_003 } }
+
+    @Test(arguments: [Int.max, 100_000, 1]) func everyByteComesInOrderAndTheConnectionGoesOn(window: Int) async throws {
+        try await withServer { path in
+            let client = try SocketClient(path: path)
+            let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+            try client.send("POST /pour?window=\(window) HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for start in stride(from: 0, to: bytes.count, by: 32_768) {
+                let piece = Array(bytes[start..<min(start + 32_768, bytes.count)])
+                try client.send(Array((String(piece.count, radix: 16) + "\r\n").utf8) + piece + Array("\r\n".utf8))
+            }
+            try client.send("0\r\n\r\n")
+            let way = window == .max ? "flowed" : "stopped"
+            #expect(try client.read(until: "ed\n").hasSuffix("\r\n\r\n\(bytes.count) \(sum(bytes)) \(way)\n"))
+            try client.send(
+                "POST /pour HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nabcGET /ping HTTP/1.1\r\nHost: d\r\n\r\n")
+            #expect(try client.read(until: "ed\n").hasSuffix("\r\n\r\n3 \(sum(Array("abc".utf8))) flowed\n"))
+            #expect(try client.read(until: "OK").hasPrefix("HTTP/1.1 200 OK"))
+        }
+    }
+
+    @Test func aSinkThatIsLeftEndsTheWait() async throws {
+        try await withServer { path in
+            let client = try SocketClient(path: path)
+            try client.send("POST /pour?most=1000 HTTP/1.1\r\nHost: d\r\nContent-Length: 200000\r\n\r\n")
+            // The answer comes though the body has not: whatever came is thrown away, and then the connection goes on.
+            try client.send([UInt8](repeating: 1, count: 150_000))
+            #expect(try client.read(until: "ed\n").hasPrefix("HTTP/1.1 200 OK"))
+            try client.send([UInt8](repeating: 1, count: 50_000))
+            try client.send("GET /ping HTTP/1.1\r\nHost: d\r\n\r\n")
+            #expect(try client.read(until: "\r\n\r\nOK").hasPrefix("HTTP/1.1 200 OK"))
+        }
+    }
+
+    @Test func aClientThatGoesFailsThePouring() async throws {
+        try await withServer { path in
+            let client = try SocketClient(path: path)
+            try client.send("POST /pour HTTP/1.1\r\nHost: d\r\nContent-Length: 200000\r\n\r\nabc")
+            client.finish()
+            #expect(try client.readToEnd().hasPrefix("HTTP/1.1 400"))
+        }
+    }
+}
+
 @Suite struct ExchangeTests {
     @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
         try await withServer { path in
@@ -225,6 +271,44 @@ import Testing
 
 private struct Late: Error {}
 
+/// Counts what is poured into it and adds it up, with a window that is emptied by somebody else, as a slow reader does.
+private final class CountingSink: BodySink {
+    private struct State {
+        var count = 0
+        var sum = 0
+        var held = 0
+        var stops = 0
+    }
+    private let state = NIOLockedValueBox(State())
+    private let window: Int
+    private let most: Int
+
+    init(window: Int, most: Int) { (self.window, self.most) = (window, most) }
+
+    var text: String { state.withLockedValue { "\($0.count) \($0.sum) \($0.stops > 0 ? "stopped" : "flowed")" } }
+
+    func take(_ bytes: ByteBuffer) -> BodyDemand {
+        state.withLockedValue { state in
+            guard state.count < most else { return .nothing }
+            for byte in bytes.readableBytesView {
+                state.count += 1
+                state.sum = (state.sum &* 31 &+ Int(byte)) % 1_000_003
+            }
+            state.held += bytes.readableBytes
+            guard state.held >= window else { return .more }
+            state.stops += 1
+            return .full
+        }
+    }
+
+    func whenRoom(_ action: @escaping @Sendable () -> Void) {
+        NIOThreadPool.singleton.submit { _ in
+            self.state.withLockedValue { $0.held = 0 }
+            action()
+        }
+    }
+}
+
 private struct TestResponder: Responder {
     let onStreamEnd: @Sendable () -> Void
 
@@ -243,6 +327,11 @@ private struct TestResponder: Responder {
                     raw.closeOutput()
                     while try await raw.read() != nil {}
                 })
+        case "/pour":
+            let sink = CountingSink(
+                window: Int(request.query["window"] ?? "") ?? .max, most: Int(request.query["most"] ?? "") ?? .max)
+            do { try await request.body.pour(into: sink) } catch { return Reply(.badRequest) }
+            return Reply(.ok, body: .bytes(ByteBuffer(string: "\(sink.text)\n")))
         case "/duplex":
             return Reply(
                 .ok,

@@ -6,6 +6,8 @@ enum ConnectionInput: Sendable {
     case head(HTTPRequestHead)
     case body(ByteBuffer)
     case end
+    /// What follows of the body goes elsewhere, or what came before went there.
+    case mark
     /// After the connection was taken over.
     case bytes(ByteBuffer)
 }
@@ -20,6 +22,10 @@ enum ConnectionOutput: Sendable {
     /// The last bytes that are HTTP; from here on the socket is raw in both directions.
     case takeOver(ByteBuffer)
     case bytes(ByteBuffer)
+    /// Keep back what follows of the request's body, and mark the place.
+    case holdBody
+    /// Pour what was kept back and what follows into the sink; none is the connection's own task.
+    case pourBody((any BodySink)?)
 }
 
 /// Performs what ``ConnectionState`` decides: requests and answers as HTTP first, raw bytes after a take-over.
@@ -33,6 +39,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private var state = ConnectionState()
+    private var body = BodyDiversion()
+    private var readHeld = false
     private let gate: RequestGate
     private let encoder: HTTPResponseEncoder
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
@@ -57,12 +65,23 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .head(let head):
             perform(state.headRead(offersUpgrade: head.headers.contains(name: "upgrade")), context)
             gate.headRead(bodyLength: Self.bodyLength(head))
+            body.headRead()
             context.fireChannelRead(wrapInboundOut(.head(head)))
-        case .body(let bytes): context.fireChannelRead(wrapInboundOut(.body(bytes)))
+        case .body(let bytes):
+            if body.isOff {
+                context.fireChannelRead(wrapInboundOut(.body(bytes)))
+            } else {
+                perform(body.piece(bytes), context)
+            }
         case .end:
-            context.fireChannelRead(wrapInboundOut(.end))
+            perform(body.bodyEnded(), context)
             perform(state.requestRead(), context)
         }
+    }
+
+    /// A sink that is full is not fed: the kernel's buffer is the limit, not ours.
+    func read(context: ChannelHandlerContext) {
+        if body.holdsReads { readHeld = true } else { context.read() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -86,6 +105,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
             context.writeAndFlush(NIOAny(head), promise: promise)
         case .bytes(let bytes):
             context.write(NIOAny(bytes), promise: promise)
+        case .holdBody:
+            perform(body.hold(), context)
+            context.fireChannelReadComplete()
+            promise?.succeed(())
+        case .pourBody(let sink):
+            perform(body.pour(into: sink), context)
+            context.fireChannelReadComplete()
+            promise?.succeed(())
         }
     }
 
@@ -94,6 +121,28 @@ final class ConnectionHandler: ChannelDuplexHandler {
             try context.pipeline.syncOperations.context(handler: encoder).writeAndFlush(NIOAny(bytes), promise: promise)
         } catch {
             promise?.fail(error)
+        }
+    }
+
+    private func perform(_ actions: [BodyDiversion.Action], _ context: ChannelHandlerContext) {
+        for action in actions {
+            switch action {
+            case .deliver(let parts):
+                for part in parts { context.fireChannelRead(wrapInboundOut(part)) }
+            case .await(let sink):
+                let loop = context.eventLoop
+                let bound = NIOLoopBound((self, context), eventLoop: loop)
+                sink.whenRoom {
+                    loop.execute {
+                        let (handler, context) = bound.value
+                        handler.perform(handler.body.roomMade(), context)
+                    }
+                }
+            case .read:
+                guard readHeld, !body.holdsReads else { break }
+                readHeld = false
+                context.read()
+            }
         }
     }
 

@@ -35,6 +35,17 @@ public struct RequestBody: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(source: source) }
 
+    /// Pours what is left of the body into a sink, past the task that waits here, and returns at its end or when nobody
+    /// reads the sink any more.
+    ///
+    /// - Throws: what broke the connection off.
+    public func pour(into sink: some BodySink) async throws {
+        switch source {
+        case .connection(let reader): try await reader.pourBody(into: sink)
+        case .fixed(let body): if let bytes = body.take() { _ = sink.take(bytes) }
+        }
+    }
+
     /// The whole body in one buffer.
     ///
     /// - Throws: ``TooLarge`` as soon as more than `limit` bytes have come.
@@ -85,14 +96,54 @@ final class ConnectionReader: @unchecked Sendable {
     /// A client that waits for leave to send gets it with the first call.
     func nextOfBody() async throws -> ByteBuffer? {
         if bodyEnded { return nil }
-        if continueExpected {
-            continueExpected = false
-            try await outbound.write(.interim(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")))
+        try await giveLeave()
+        while let part = try await iterator.next() {
+            switch part {
+            case .body(let bytes): return bytes
+            case .mark: continue
+            case .head, .end, .bytes:
+                bodyEnded = true
+                return nil
+            }
         }
-        guard let part = try await iterator.next() else { throw ChannelError.inputClosed }
-        if case .body(let bytes) = part { return bytes }
-        bodyEnded = true
-        return nil
+        throw ChannelError.inputClosed
+    }
+
+    private func giveLeave() async throws {
+        guard continueExpected else { return }
+        continueExpected = false
+        try await outbound.write(.interim(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")))
+    }
+
+    /// Lets the handler pour the body into the sink, and waits for its end, or for the sink to be left.
+    func pourBody(into sink: some BodySink) async throws {
+        if bodyEnded { return }
+        try await giveLeave()
+        try await outbound.write(.holdBody)
+        // What is in the queue came first.
+        var isWanted = true
+        queue: while true {
+            guard let part = try await iterator.next() else { throw ChannelError.inputClosed }
+            switch part {
+            case .body(let bytes): if isWanted { isWanted = sink.take(bytes) != .nothing }
+            case .mark: break queue
+            case .head, .end, .bytes:
+                bodyEnded = true
+                return
+            }
+        }
+        try await outbound.write(.pourBody(isWanted ? sink : nil))
+        guard isWanted else { return }
+        while true {
+            guard let part = try await iterator.next() else { throw ChannelError.inputClosed }
+            switch part {
+            case .mark: return
+            case .body: continue
+            case .head, .end, .bytes:
+                bodyEnded = true
+                return
+            }
+        }
     }
 
     /// Reads the rest of a body nobody wanted; false when it is longer than is worth it, or will never come.

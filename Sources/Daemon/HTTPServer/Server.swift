@@ -66,9 +66,14 @@ public final class Server: Sendable {
         let presence: ClientPresence
     }
 
+    /// From what a request's head needs to what a socket holds at a time: a context comes in fewer, larger pieces.
+    private static let receiveBuffers = AdaptiveRecvByteBufferAllocator(
+        minimum: 1 << 10, initial: 4 << 10, maximum: 256 << 10)
+
     private func open(_ listener: Listener) async throws -> Accepting {
         try await ServerBootstrap(group: group)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.recvAllocator, value: Self.receiveBuffers)
             .bind(listener.descriptor) { [limits] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let presence = ClientPresence()

@@ -6,30 +6,78 @@ internal import Synchronization
 
 /// The bridge from a body that arrives asynchronously to code that reads and blocks.
 ///
-/// One task feeds, one thread reads; at most `capacity` bytes are held, so a slow reader slows the sender. The reader
-/// leaves with `cancel()` when it needs no more, or what is fed afterwards waits for ever.
+/// One side feeds, one thread reads. The reader takes all there is at once and is woken for a batch, not for each piece:
+/// waking a thread costs more than a piece of a body. At most twice `capacity` bytes are held, so a slow reader slows the
+/// sender. The reader leaves with `cancel()` when it needs no more, or what is fed afterwards waits for ever.
 public final class BlockingBody: ByteSource, Sendable {
     private struct State {
         var buffers: [ByteBuffer] = []
         var bytes = 0
         var end: Result<Void, Failure>?
+        var readerWaits = false
         var readerLeft = false
-        var room: Latch<Void>?
+        /// What to do when there is room.
+        var room: [@Sendable () -> Void] = []
+    }
+
+    /// What the reader has taken over and not read yet.
+    private struct Front {
+        var buffers: [ByteBuffer] = []
+        var next = 0
+
+        mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+            var filled = 0
+            while filled < buffer.count, next < buffers.count {
+                let count = min(buffer.count - filled, buffers[next].readableBytes)
+                buffers[next].readWithUnsafeReadableBytes { bytes in
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+                    return count
+                }
+                filled += count
+                // Given back at once: the memory may be the one the next bytes come into.
+                if buffers[next].readableBytes == 0 {
+                    buffers[next] = ByteBuffer()
+                    next += 1
+                }
+            }
+            return filled
+        }
+    }
+
+    /// What became of a piece that was handed over.
+    public enum Offer: Sendable, Hashable {
+        case taken
+        /// Taken, and no more should come until there is room.
+        case full
+        /// Nobody reads any more.
+        case left
     }
 
     private let capacity: Int
+    private let batch: Int
     private let state = Mutex(State())
+    private let front = Mutex(Front())
     private let semaphore = ThreadSignal()
 
-    public init(capacity: Int = 4 << 20) { self.capacity = capacity }
+    public init(capacity: Int = 2 << 20) {
+        self.capacity = capacity
+        batch = min(capacity, 256 << 10)
+    }
+
+    // MARK: Feeding
 
     /// Hands over the whole body and marks its end.
     ///
     /// Returns early when the reader has left; a cancelled task makes the reader fail.
     public func feed<Body: AsyncSequence>(_ body: Body) async where Body.Element == ByteBuffer {
         do {
-            for try await buffer in body where buffer.readableBytes > 0 {
-                guard try await push(buffer) else { break }
+            if let body = body as? any PouringBody {
+                try await body.pour(into: self)
+            } else {
+                for try await buffer in body where buffer.readableBytes > 0 {
+                    guard try await push(buffer) else { break }
+                }
             }
             finish(.success(()))
         } catch let failure as Failure {
@@ -41,51 +89,85 @@ public final class BlockingBody: ByteSource, Sendable {
         }
     }
 
+    /// Hands over a piece; never blocks, and takes it even when there is no room.
+    public func offer(_ buffer: ByteBuffer) -> Offer {
+        let (offer, wakes) = state.withLock { state -> (Offer, Bool) in
+            if state.readerLeft { return (.left, false) }
+            state.buffers.append(buffer)
+            state.bytes += buffer.readableBytes
+            let wakes = state.readerWaits && state.bytes >= batch
+            if wakes { state.readerWaits = false }
+            return (state.bytes >= capacity ? .full : .taken, wakes)
+        }
+        if wakes { semaphore.signal() }
+        return offer
+    }
+
+    /// Runs `action` once, on any thread, when there is room or the reader has left; at once if that is so now.
+    public func whenRoom(_ action: @escaping @Sendable () -> Void) {
+        let isNow = state.withLock { state -> Bool in
+            if state.readerLeft || state.bytes < capacity { return true }
+            state.room.append(action)
+            return false
+        }
+        if isNow { action() }
+    }
+
     /// Hands over a piece, waiting for room; false when nobody reads any more.
     private func push(_ buffer: ByteBuffer) async throws(Failure) -> Bool {
-        while true {
-            try checkCancellation()
-            let room: Latch<Void>? = state.withLock { state in
-                if state.readerLeft || state.bytes < capacity {
-                    state.buffers.append(buffer)
-                    state.bytes += buffer.readableBytes
-                    return nil
-                }
-                let latch = state.room ?? Latch<Void>()
-                state.room = latch
-                return latch
-            }
-            guard let room else {
-                semaphore.signal()
-                return !state.withLock { $0.readerLeft }
-            }
+        try checkCancellation()
+        switch offer(buffer) {
+        case .taken: return true
+        case .left: return false
+        case .full:
+            let room = Latch<Void>()
+            whenRoom { room.set(.success(())) }
             try await room.value()
+            return true
         }
     }
 
     private func finish(_ result: Result<Void, Failure>) {
-        state.withLock { if $0.end == nil { $0.end = result } }
+        state.withLock { state in
+            if state.end == nil { state.end = result }
+            state.readerWaits = false
+        }
         semaphore.signal()
     }
 
+    // MARK: Reading
+
     /// The reader needs no more, or must stop.
     public func cancel() {
-        let room = state.withLock { state -> Latch<Void>? in
+        let room = state.withLock { state -> [@Sendable () -> Void] in
             state.readerLeft = true
             state.buffers = []
             if state.end == nil { state.end = .failure(.cancelled) }
-            defer { state.room = nil }
+            defer { state.room = [] }
             return state.room
         }
-        room?.set(.success(()))
+        for action in room { action() }
         semaphore.signal()
     }
 
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         while true {
-            let (count, end, room) = state.withLock { state in take(&state, into: buffer) }
-            room?.set(.success(()))
+            let count = front.withLock { $0.read(into: buffer) }
             if count > 0 { return count }
+            let (taken, end, room) = state.withLock {
+                state -> ([ByteBuffer], Result<Void, Failure>?, [@Sendable () -> Void]) in
+                let taken = state.buffers
+                state.buffers = []
+                state.bytes = 0
+                state.readerWaits = taken.isEmpty && state.end == nil
+                defer { state.room = [] }
+                return (taken, state.end, state.room)
+            }
+            for action in room { action() }
+            if !taken.isEmpty {
+                front.withLock { $0 = Front(buffers: taken) }
+                continue
+            }
             switch end {
             case .success: return 0
             case .failure(let failure): throw failure
@@ -93,26 +175,12 @@ public final class BlockingBody: ByteSource, Sendable {
             }
         }
     }
+}
 
-    private func take(
-        _ state: inout State, into buffer: UnsafeMutableRawBufferPointer
-    ) -> (Int, Result<Void, Failure>?, Latch<Void>?) {
-        var filled = 0
-        while filled < buffer.count, !state.buffers.isEmpty {
-            let count = min(buffer.count - filled, state.buffers[0].readableBytes)
-            state.buffers[0].readWithUnsafeReadableBytes { bytes in
-                UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-                return count
-            }
-            filled += count
-            if state.buffers[0].readableBytes == 0 { state.buffers.removeFirst() }
-        }
-        state.bytes -= filled
-        var room: Latch<Void>?
-        if filled > 0, state.bytes < capacity / 2 { swap(&room, &state.room) }
-        return (filled, state.end, room)
-    }
+/// A body that can hand its pieces over by itself, without a task that is woken for each.
+public protocol PouringBody: Sendable {
+    /// Hands over all that is left of the body, and returns behind its last piece, or when nobody reads any more.
+    func pour(into body: BlockingBody) async throws
 }
 
 extension BlockingBody {
