@@ -62,6 +62,10 @@ let package = Package(
             name: "Archive", dependencies: ["CLinux", "CZlib", "CZstd", "Failures", "Linux"],
             path: "Sources/Formats/Archive",
             exclude: ["README.md"], swiftSettings: strict),
+        // Dockerfiles and ignore files: text to instructions and patterns.
+        .target(
+            name: "DockerfileSyntax", dependencies: ["JSON"], path: "Sources/Formats/DockerfileSyntax",
+            exclude: ["README.md"], swiftSettings: strict),
         // What daemon and shim say to each other.
         .target(
             name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"],
@@ -130,11 +134,12 @@ let package = Package(
                 logging, nioCore, nioPosix,
             ],
             path: "Sources/Daemon/Engine", exclude: ["README.md"], swiftSettings: strict),
-        // Dockerfiles to images: text, instructions, graph, solver.
+        // Dockerfiles to images: instructions, graph, solver.
         .target(
             name: "Builder",
             dependencies: [
-                "Archive", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI", "Storage",
+                "Archive", "CLinux", "DockerfileSyntax", "Execution", "Failures", "Images", "JSON", "Linux",
+                "Networking", "OCI", "Storage",
                 crypto, logging, nioCore,
                 nioPosix,
             ],
@@ -177,7 +182,10 @@ let package = Package(
         // Everything a person types: verbs, options, tables, templates, progress.
         .target(
             name: "Commands",
-            dependencies: ["Archive", "CLinux", "DockerAPI", "EngineClient", "Failures", "JSON", "Linux", "OCI"],
+            dependencies: [
+                "Archive", "CLinux", "DockerAPI", "DockerfileSyntax", "EngineClient", "Failures", "JSON", "Linux",
+                "OCI",
+            ],
             path: "Sources/Tools/Commands", exclude: ["README.md"], swiftSettings: strict),
         // The command line itself: one call into Commands.
         .executableTarget(
@@ -217,13 +225,16 @@ let package = Package(
         .testTarget(
             name: "BuilderTests",
             dependencies: [
-                "Archive", "Builder", "CLinux", "Execution", "Failures", "Images", "JSON", "Linux", "Networking", "OCI",
-                "Storage", logging,
-                nioCore, nioPosix,
+                "Archive", "Builder", "CLinux", "DockerfileSyntax", "Execution", "Failures", "FakeRegistry", "Images",
+                "JSON", "Linux",
+                "Networking", "OCI", "Storage", logging,
+                nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: strict),
         // Inputs that are almost right, for the tests of everything that reads what others wrote.
         .target(name: "Mutation", dependencies: ["CLinux", "Linux"], path: "Tests/Mutation", swiftSettings: strict),
+        .testTarget(
+            name: "DockerfileSyntaxTests", dependencies: ["DockerfileSyntax", "JSON"], swiftSettings: strict),
         .testTarget(
             name: "JSONTests", dependencies: ["JSON", "Mutation"], exclude: ["corpus"], swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 import Archive
 import CLinux
+import DockerfileSyntax
 import Execution
 import Failures
 import Images
@@ -43,7 +44,10 @@ struct BuildFixture: Sendable {
     /// Whether processes can be run here.
     static var runsProcesses: Bool { geteuid() == 0 && exists("/bin/busybox") && exists(shimPath) }
 
-    static func with(_ body: (BuildFixture) async throws -> Void) async throws {
+    /// - Parameter fetcher: gets what an ADD of an address names, by the client for registries.
+    static func with(
+        fetcher: (Registries) -> (any RemoteFetcher)? = { _ in nil }, _ body: (BuildFixture) async throws -> Void
+    ) async throws {
         let root = "/tmp/skiff-builder-\(UInt64.random(in: .min ... .max))"
         try makeDirectory(root, mode: 0o700)
         let pool = NIOThreadPool(numberOfThreads: 4)
@@ -78,7 +82,7 @@ struct BuildFixture: Sendable {
                 root: root + "/build", images: images,
                 puller: ImagePuller(store: images, layers: layers, registries: registries),
                 metadata: metadata, content: content, snapshots: snapshots, networks: networks, launcher: launcher,
-                cgroupParent: cgroup, collect: collect, pool: pool,
+                cgroupParent: cgroup, fetcher: fetcher(registries), collect: collect, pool: pool,
                 logger: logger))
         var failure: (any Error)?
         do {
@@ -187,5 +191,15 @@ struct BuildFixture: Sendable {
             }
         }
         return found
+    }
+}
+
+/// The failure that `body` ends with; one that does not fail, or fails otherwise, has none.
+func refusal(_ body: () async throws -> Void) async -> Failure? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return error as? Failure
     }
 }

@@ -67,9 +67,57 @@ import Testing
             // What is cached survives a collection; what is pruned does not.
             _ = try fixture.collector.collect()
             #expect(try await fixture.build(Self.context).cached == 6)
-            let pruned = try await fixture.builder.prune(all: true)
+            let pruned = try await fixture.builder.prune(.everything)
             #expect(!pruned.removed.isEmpty)
             #expect(try await fixture.build(Self.context).cached == 0)
+        }
+    }
+
+    /// Files of a mebibyte each, copied one by one.
+    private static func large(_ names: [String]) -> [(String, String)] {
+        let text = "FROM scratch\n" + names.map { "COPY \($0) /\($0)\n" }.joined()
+        return [("Dockerfile", text)] + names.map { ($0, String(repeating: $0, count: 1 << 20)) }
+    }
+
+    @Test func theCacheStaysWithinItsLimits() async throws {
+        try await BuildFixture.with { fixture in
+            let first = try await fixture.build(Self.large(["a", "b"]))
+            let second = try await fixture.build(Self.large(["c", "d"]))
+            for outcome in [first, second] { _ = try await fixture.images.remove(outcome.result.imageID, force: true) }
+            let before = try await fixture.builder.cacheRecords()
+            // Packed and unpacked, each layer is two mebibytes and a little.
+            let total = before.reduce(0) { $0 + $1.size }
+            #expect(total > 8 << 20 && total < 9 << 20)
+            var pruning = CachePruning.everything
+            pruning.limits = CacheLimits(most: 5 << 20)
+            let pruned = try await fixture.builder.prune(pruning)
+            #expect(pruned.reclaimed > 4 << 20 && pruned.reclaimed < 5 << 20)
+            let after = try await fixture.builder.cacheRecords()
+            #expect(after.reduce(0) { $0 + $1.size } < 5 << 20)
+            // What went is no longer on the disk, and what stayed is still known.
+            #expect(try fixture.content.all().count == fixture.snapshots.all().count)
+            let again = try await fixture.build(Self.large(["a"]))
+            let kept = Set(after.map(\.description))
+            #expect(again.cached == (kept.contains("COPY a /a") ? 1 : 0))
+            #expect(kept.contains("COPY a /a") || kept.contains("COPY c /c"))
+        }
+    }
+
+    @Test func aRecordWhoseLayerIsGoneIsDropped() async throws {
+        try await BuildFixture.with { fixture in
+            let context = Self.large(["a"])
+            let first = try await fixture.build(context)
+            _ = try await fixture.images.remove(first.result.imageID, force: true)
+            let layer = try #require(try await fixture.builder.cacheRecords().compactMap(\.layer).first)
+            // A disk that lost it.
+            try fixture.snapshots.remove(layer)
+            let again = try await fixture.build(context)
+            #expect(again.cached == 0)
+            #expect(try fixture.files(again)["a"]?.hasPrefix("640 0:0 aaa") == true)
+            _ = try await fixture.images.remove(again.result.imageID, force: true)
+            try fixture.snapshots.remove(layer)
+            try await fixture.builder.keeper.dropBroken()
+            #expect(try await fixture.builder.cacheRecords().allSatisfy { $0.layer == nil })
         }
     }
 
@@ -181,7 +229,7 @@ import Testing
                 #expect(failure.message.contains(message) && !message.isEmpty, "\(failure.message)")
                 #expect(try await fixture.metadata.leases.all().isEmpty)
                 #expect(fixture.images.list().isEmpty)
-                #expect(try await fixture.builder.prune(all: true).reclaimed >= 0)
+                #expect(try await fixture.builder.prune(.everything).reclaimed >= 0)
                 #expect(try fixture.content.all().isEmpty)
                 #expect(fixture.snapshots.all().isEmpty)
             }

@@ -1,4 +1,5 @@
 import CLinux
+import DockerfileSyntax
 import Failures
 import Images
 import Linux

@@ -1,3 +1,4 @@
+import DockerfileSyntax
 import Synchronization
 import Testing
 

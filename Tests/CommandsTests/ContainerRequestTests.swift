@@ -104,30 +104,3 @@ struct DetachKeysTests {
         #expect(throws: Failure.self) { try DetachKeys(parsing: "ctrl-Ä") }
     }
 }
-
-@Suite("Ignore patterns")
-struct IgnorePatternsTests {
-    @Test(
-        "the last pattern that matches decides",
-        arguments: [
-            ("*.log", "a.log", true), ("*.log", "d/a.log", false), ("**/*.log", "d/e/a.log", true),
-            ("**/*.log", "a.log", true),
-            ("node_modules", "node_modules/x/y", true), ("/build/", "build/x", true), ("# x\nx", "x", true),
-            ("*\n!keep", "keep", false), ("*\n!keep", "other", true),
-            ("docs\n!docs/README.md", "docs/README.md", false),
-            ("docs\n!docs/README.md", "docs/other", true), ("a?c", "abc", true), ("a?c", "ac", false),
-            ("[a-c]x", "bx", true),
-            ("[^a-c]x", "bx", false), ("a/**/z", "a/b/c/z", true), ("a/**/z", "a/z", true),
-            ("**", "anything/at/all", true),
-            ("./a", "a", true), ("../a", "a", true), ("a*b*c", "aXbYc", true), ("!x\nx", "x", true),
-        ])
-    func decisions(patterns: String, path: String, excluded: Bool) throws {
-        #expect(try IgnorePatterns(patterns).excludes(path) == excluded, "\(patterns) on \(path)")
-    }
-
-    @Test("many stars cost no more than their number")
-    func stars() throws {
-        let patterns = try IgnorePatterns(String(repeating: "*a", count: 50) + "b")
-        #expect(!patterns.excludes(String(repeating: "a", count: 2_000)))
-    }
-}

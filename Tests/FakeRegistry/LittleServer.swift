@@ -17,6 +17,8 @@ public final class LittleServer: Sendable {
         public var status: HTTPResponseStatus
         public var headers: HTTPHeaders
         public var body: [UInt8]
+        /// The body is sent so often, one behind the other.
+        public var repeats: Int
         /// Close the connection after so many bytes of the body, though more were promised.
         public var breaksAfter: Int?
         /// Send the body again and again, in chunks, for as long as somebody listens.
@@ -24,10 +26,15 @@ public final class LittleServer: Sendable {
         /// Send the body in pieces of so many bytes, a hundredth of a second after one another.
         public var piece: Int?
 
-        public init(status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+        public init(
+            status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:], body: [UInt8] = [], repeats: Int = 1,
+            breaksAfter: Int? = nil
+        ) {
             self.status = status
             self.headers = headers
             self.body = body
+            self.repeats = repeats
+            self.breaksAfter = breaksAfter
         }
     }
 
@@ -100,7 +107,7 @@ public final class LittleServer: Sendable {
             if answer.isEndless {
                 headers.add(name: "Transfer-Encoding", value: "chunked")
             } else if !headers.contains(name: "Content-Length") {
-                headers.add(name: "Content-Length", value: "\(answer.body.count)")
+                headers.add(name: "Content-Length", value: "\(answer.body.count * answer.repeats)")
             }
             context.write(
                 wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers))),
@@ -115,7 +122,11 @@ public final class LittleServer: Sendable {
             }
             if head.method != .HEAD {
                 let sent = answer.breaksAfter.map { Array(answer.body.prefix($0)) } ?? answer.body
-                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: sent)))), promise: nil)
+                // The same memory each time, however long the answer is.
+                let piece = ByteBuffer(bytes: sent)
+                for _ in 0..<answer.repeats {
+                    context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil)
+                }
             }
             if answer.breaksAfter != nil {
                 context.flush()

@@ -323,7 +323,7 @@ struct PullTests {
                 #expect(unknown?.kind == .notFound)
                 #expect(
                     unknown?.message
-                        == "manifest for \(server.address)/app:nope not found: manifest unknown: manifest unknown")
+                        == "manifest for \(server.address)/app:nope not found: manifest unknown")
                 #expect(told.all.isEmpty)
             }
         }

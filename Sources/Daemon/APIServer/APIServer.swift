@@ -51,7 +51,9 @@ public struct APIServices: Sendable {
     /// Every route, as a list that reads like the API.
     func routes(_ facts: DaemonFacts) -> [Route] {
         let imageEvents = ImageEvents(bus: events)
-        return SystemRoutes(facts: facts, containers: containers, volumes: volumes, images: images).routes
+        return SystemRoutes(
+            facts: facts, containers: containers, volumes: volumes, images: images, builder: builder
+        ).routes
             + EventRoutes(bus: events).routes
             + ContainerRoutes(containers: containers, processes: processes, prune: prune, images: images).routes
             + ContainerStreams(containers: containers, events: events).routes

@@ -27,6 +27,8 @@ public struct BuildEnvironment: Sendable {
     public let cgroupParent: String
     /// Where an ADD of an address gets its bytes; `nil` refuses such an ADD.
     public let fetcher: (any RemoteFetcher)?
+    /// How much is kept between builds; `nil` is everything until somebody prunes.
+    public let cacheLimits: CacheLimits?
     /// Frees what nothing reaches any more, and says how many bytes that was.
     public let collect: @Sendable () async -> Int64
     public let pool: NIOThreadPool
@@ -37,9 +39,11 @@ public struct BuildEnvironment: Sendable {
         root: String, images: ImageStore, puller: ImagePuller, metadata: MetadataStore, content: ContentStore,
         snapshots: any Snapshotter,
         networks: Networks, launcher: ShimLauncher, cgroupParent: String, fetcher: (any RemoteFetcher)? = nil,
-        collect: @escaping @Sendable () async -> Int64, pool: NIOThreadPool, logger: Logger
+        cacheLimits: CacheLimits? = nil, collect: @escaping @Sendable () async -> Int64, pool: NIOThreadPool,
+        logger: Logger
     ) {
         self.collect = collect
+        self.cacheLimits = cacheLimits
         self.root = root
         self.images = images
         self.puller = puller

@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import Failures
 internal import JSON
 internal import Linux
@@ -26,7 +27,8 @@ final class BuildProgress: Sendable {
     /// The steps of each vertex, those that make it first.
     private let steps: [VertexID: [Int]]
 
-    init(_ plan: BuildPlan, metadata: MetadataSteps, output: @escaping @Sendable (BuildEvent) -> Void) {
+    /// - Parameter told: how many steps have been told of already.
+    init(_ plan: BuildPlan, told: Int = 0, metadata: MetadataSteps, output: @escaping @Sendable (BuildEvent) -> Void) {
         self.plan = plan
         self.metadata = metadata
         self.output = output
@@ -38,7 +40,9 @@ final class BuildProgress: Sendable {
         state = Mutex(State(slots: plan.steps.map { _ in Slot() }))
         for (index, step) in plan.steps.enumerated() {
             if let note = step.note { emit(.output(.stdout, Array((note + "\n").utf8)), in: index) }
-            if let number = step.number { emit(.step(number: number, total: plan.total, text: step.text), in: index) }
+            if let number = step.number, index >= told {
+                emit(.step(number: number, total: plan.total, text: step.text), in: index)
+            }
             // An ARG in front of all stages makes nothing.
             if step.isGlobal { end(index) }
         }

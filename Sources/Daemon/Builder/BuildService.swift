@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerfileSyntax
 internal import Execution
 public import Failures
 internal import Images
@@ -20,16 +21,14 @@ internal import Storage
 /// ```
 public final class BuildService: Sendable {
     private let environment: BuildEnvironment
-    private let cache: BuildCache
+    let keeper: CacheKeeper
     private let shared = SharedSteps()
     /// How many steps of one build are on their way at the same time.
     private static let width = 4
 
     public init(_ environment: BuildEnvironment) {
         self.environment = environment
-        cache = BuildCache(
-            rows: environment.metadata.buildCache, snapshots: environment.snapshots, content: environment.content,
-            pool: environment.pool)
+        keeper = CacheKeeper(environment)
     }
 
     /// Makes the builder's directories and ends what a daemon that was killed left: steps that still run, their networks
@@ -58,6 +57,8 @@ public final class BuildService: Sendable {
             _ = try? await environment.pool.runIfActive { try removeTree(steps + "/" + id) }
             environment.logger.info("build step of the last run ended", metadata: ["step": "\(id)"])
         }
+        do { try await keeper.dropBroken() } catch { throw Failure.wrapping(error, "look through the build cache") }
+        keeper.buildEnded()
     }
 
     /// Builds what `request` asks for out of `context`.
@@ -100,16 +101,30 @@ public final class BuildService: Sendable {
             images: environment.images, pool: environment.pool, puller: environment.puller, request: request,
             platform: platform, bases: bases, output: tell)
         let lease = try await BuildLease.take(environment.metadata.leases)
+        let cache = keeper.cache()
         let undo = Undo()
-        undo.add { await lease.release() }
+        undo.add { [keeper] in
+            cache.hold.release()
+            await lease.release()
+            keeper.buildEnded()
+        }
         return try await undo.afterwards {
+            for warning in file.warnings { tell(.warning(warning)) }
+            if let syntax = file.directives.syntax, !Self.understands(syntax) {
+                tell(
+                    .warning("the frontend \(syntax) is not fetched: the Dockerfile is read by the builder's own rules")
+                )
+            }
+            // A pull is told of under the first FROM, as far as there is one to tell of: the plan needs every image.
+            let opening = selection.opening(file)
+            for event in opening { tell(event) }
             let images = try await finder.all(selection.images(file))
             let plan = try Planner.plan(file, selection, arguments, images: images, labels: request.labels)
-            for warning in plan.warnings { tell(.warning(warning)) }
             let progress = BuildProgress(
-                plan, metadata: MetadataSteps(cache: self.cache, ignoresKnown: request.noCache), output: tell)
+                plan, told: opening.count, metadata: MetadataSteps(cache: cache, ignoresKnown: request.noCache),
+                output: tell)
             let executor = StepExecutor(
-                environment: self.environment, cache: self.cache, shared: self.shared, lease: lease, request: request,
+                environment: self.environment, cache: cache, shared: self.shared, lease: lease, request: request,
                 context: context,
                 progress: progress, salt: request.noCache ? lease.id : nil)
             let outputs: [VertexID: TreeState]
@@ -122,25 +137,21 @@ public final class BuildService: Sendable {
             let exporter = Exporter(images: self.environment.images, platform: platform)
             let image = try await exporter.export(plan, outputs, names: names) { progress.created($0) }
             progress.finish(image: image.id.description)
+            for warning in plan.warnings { tell(.warning(warning)) }
             output(.built(id: image.id.description))
             for name in names { output(.tagged(name.familiar)) }
             return BuildResult(imageID: image.id.description, names: names.map(\.familiar))
         }
     }
 
-    /// Removes what the build cache holds, or only what no image uses; `all` takes the caches of RUN mounts too.
-    ///
-    /// - Returns: the ids of the records removed, and the bytes set free.
-    public func prune(all: Bool) async throws -> (removed: [String], reclaimed: Int64) {
-        let used = Set(environment.images.list().flatMap(\.chainIDs).map(\.description))
-        let rows = try await cache.rows.all().filter { row in all || row.layer.map { !used.contains($0) } ?? false }
-        try await cache.rows.remove(rows.map(\.key))
-        let mounts = environment.cacheMounts
-        if all { try await environment.pool.runIfActive { try mounts.prune() } }
-        return (rows.map { String($0.key.drop { $0 != ":" }.dropFirst()) }, await environment.collect())
-    }
-
     // MARK: What was asked for
+
+    /// Whether a frontend is one whose language is known here.
+    private static func understands(_ frontend: String) -> Bool {
+        let name = frontend.split(separator: "@", omittingEmptySubsequences: false)[0]
+        let repository = name.lastIndex(of: ":").map { name[..<$0] } ?? name
+        return ["docker/dockerfile", "docker.io/docker/dockerfile"].contains(repository)
+    }
 
     private static func names(_ request: BuildRequest) throws(Failure) -> [Reference] {
         var names: [Reference] = []

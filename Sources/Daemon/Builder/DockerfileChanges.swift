@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 public import Failures
 public import OCI
 

@@ -12,7 +12,7 @@ struct ConfigurationFile {
     static let empty = ConfigurationFile(values: [:], ignored: [])
     static let standardPath = "/etc/skiff/daemon.json"
 
-    private enum Kind { case text, flag, number, list, runtimes, pools, pairs }
+    private enum Kind { case text, flag, number, list, runtimes, pools, pairs, builder }
 
     private static let keys: [String: Kind] = [
         "attach-patience": .number, "hosts": .list, "data-root": .text, "exec-root": .text, "pidfile": .text,
@@ -21,12 +21,12 @@ struct ConfigurationFile {
         "default-address-pools": .pools, "default-runtime": .text, "runtimes": .runtimes, "insecure-registries": .list,
         "registry-mirrors": .list, "group": .text, "labels": .list, "cgroup-parent": .text, "log-driver": .text,
         "log-opts": .pairs, "default-shm-size": .text, "max-concurrent-downloads": .number,
-        "max-concurrent-uploads": .number, "max-download-attempts": .number,
+        "max-concurrent-uploads": .number, "max-download-attempts": .number, "builder": .builder,
     ]
 
     /// Keys of dockerd's whose ordinary value is what Skiff does anyway.
     private static let harmless: Set<String> = [
-        "builder", "containerd", "experimental", "features", "ip-forward", "ip-masq", "iptables", "ip6tables",
+        "containerd", "experimental", "features", "ip-forward", "ip-masq", "iptables", "ip6tables",
         "live-restore", "raw-logs", "shutdown-timeout", "storage-driver", "userland-proxy",
     ]
 
@@ -131,6 +131,7 @@ struct ConfigurationFile {
                 texts.append("base=\(base),size=\(size)")
             }
             return .list(texts)
+        case .builder: return .list(try builder(value))
         case .pairs:
             guard let object = value.objectValue else { throw wrong("an object of strings") }
             var pairs: [String] = []
@@ -140,5 +141,39 @@ struct ConfigurationFile {
             }
             return .list(pairs)
         }
+    }
+
+    private static let limits: Set<String> = [
+        "defaultKeepStorage", "defaultReservedSpace", "defaultMaxUsedSpace", "defaultMinFreeSpace",
+    ]
+
+    /// `{"gc": {"enabled": true, "defaultMaxUsedSpace": "20GB"}}` as `name=value` lines.
+    private static func builder(_ value: JSON) throws(Failure) -> [String] {
+        guard let object = value.objectValue else { throw Failure(.invalid, "the directive builder must be an object") }
+        for (key, member) in object where key != "gc" {
+            // What lets steps do more than a container may cannot be switched on here.
+            let isOff = member.objectValue?.allSatisfy { $1 == .bool(false) } ?? member.isNull
+            guard key.lowercased() == "entitlements", isOff else {
+                throw Failure(.invalid, "the directive builder.\(key) is not supported: remove it")
+            }
+        }
+        guard let gc = object["gc"], !gc.isNull else { return [] }
+        guard let rules = gc.objectValue else { throw Failure(.invalid, "the directive builder.gc must be an object") }
+        var lines: [String] = []
+        for (key, rule) in rules {
+            if key == "enabled", let enabled = rule.boolValue {
+                lines.append("enabled=\(enabled)")
+            } else if limits.contains(key), let text = rule.stringValue ?? rule.intValue.map(String.init) {
+                lines.append("\(key)=\(text)")
+            } else if key == "policy", rule == .array([]) || rule.isNull {
+                continue
+            } else {
+                throw Failure(
+                    .invalid,
+                    "the directive builder.gc.\(key) is not supported: the cache has enabled and "
+                        + limits.sorted().joined(separator: ", "))
+            }
+        }
+        return lines
     }
 }

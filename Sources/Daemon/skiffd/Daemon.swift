@@ -1,5 +1,6 @@
 internal import APIServer
 internal import Builder
+internal import CLinux
 internal import Engine
 internal import Execution
 internal import Failures
@@ -84,7 +85,8 @@ struct Daemon {
             BuildEnvironment(
                 root: settings.dataRoot + "/build", images: images, puller: puller, metadata: metadata,
                 content: content, snapshots: snapshots, networks: networks, launcher: launcher,
-                cgroupParent: engine.cgroupParent, fetcher: BuildFetcher(registries: registries), collect: collect,
+                cgroupParent: engine.cgroupParent, fetcher: BuildFetcher(registries: registries),
+                cacheLimits: try cacheLimits(settings), collect: collect,
                 pool: pool, logger: logger))
         try await builder.start()
         // What the last run left is at rest now, and nobody asks for anything yet.
@@ -144,6 +146,14 @@ struct Daemon {
         configuration.logOptions = settings.logOptions
         if let size = settings.shmSize { configuration.sharedMemorySize = size }
         return configuration
+    }
+
+    /// What `builder.gc` says; nil when the cache shall grow as it likes.
+    private static func cacheLimits(_ settings: DaemonSettings) throws -> CacheLimits? {
+        guard settings.limitsBuildCache else { return nil }
+        if let limits = settings.buildCacheLimits { return limits }
+        let root = try open(settings.dataRoot, O_RDONLY | O_DIRECTORY)
+        return .standard(disk: try diskBytes(root.raw))
     }
 
     /// `/skiff`, and for another data root one that several daemons do not share.

@@ -1,3 +1,4 @@
+internal import Builder
 internal import Engine
 internal import Failures
 internal import Linux
@@ -32,6 +33,9 @@ struct DaemonSettings {
     var maxDownloads = 3
     var maxUploads = 5
     var maxAttempts = 5
+    /// Whether the build cache has a limit, and which; nil is the standard one.
+    var limitsBuildCache = true
+    var buildCacheLimits: CacheLimits?
 
     static let standardDataRoot = "/var/lib/skiff"
 
@@ -76,6 +80,10 @@ struct DaemonSettings {
         maxDownloads = try reader.integer("max-concurrent-downloads", 1...64) ?? maxDownloads
         maxAttempts = try reader.integer("max-download-attempts", 1...100) ?? maxAttempts
         maxUploads = try reader.integer("max-concurrent-uploads", 1...64) ?? maxUploads
+        let builder = try reader.pairs("builder")
+        limitsBuildCache = builder["enabled"] != "false"
+        let limits = try reader.cacheLimits(builder)
+        if limits != CacheLimits() { buildCacheLimits = limits }
         let named = reader.list("hosts")
         hosts = try (named.isEmpty ? ["unix://\(execRoot)/skiff.sock"] : named).map { (text) throws(Failure) in
             try ListenAddress(text)
@@ -159,13 +167,28 @@ struct SettingsReader {
         return SubnetPool(base: base, size: size)
     }
 
-    /// Bytes, or with `k`, `m` or `g` for powers of 1024.
+    /// `builder.gc`: `defaultKeepStorage` is the older name of what the cache may have at most.
+    func cacheLimits(_ gc: [String: String]) throws(Failure) -> CacheLimits {
+        func size(_ name: String) throws(Failure) -> Int64 {
+            try gc[name].map { (text) throws(Failure) in try self.size(text, "builder.gc.\(name)") } ?? 0
+        }
+        return CacheLimits(
+            reserved: try size("defaultReservedSpace"),
+            most: max(try size("defaultMaxUsedSpace"), try size("defaultKeepStorage")),
+            free: try size("defaultMinFreeSpace"))
+    }
+
+    /// Bytes, or with `k`, `m`, `g` or `t` for powers of 1024.
     func size(_ key: String) throws(Failure) -> Int64? {
         guard let text = text(key), !text.isEmpty else { return nil }
+        return try size(text, key)
+    }
+
+    private func size(_ text: String, _ key: String) throws(Failure) -> Int64 {
         let lower = text.lowercased()
         let digits = lower.prefix { $0.isNumber }
         let unit = lower.dropFirst(digits.count).replacing("ib", with: "").replacing("b", with: "")
-        let factors: [String: Int64] = ["": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        let factors: [String: Int64] = ["": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
         guard let number = Int64(digits), let factor = factors[String(unit)], number <= .max / factor else {
             throw Failure(.invalid, "\(key) must be a size such as 64m, not \"\(text)\"")
         }

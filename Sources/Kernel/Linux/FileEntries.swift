@@ -162,6 +162,16 @@ public func freeBytes(_ descriptor: Int32) throws(SystemError) -> Int64 {
     return overflow ? .max : bytes
 }
 
+/// Bytes of the file system an open file is on, taken or free.
+///
+/// C function: `fstatfs`.
+public func diskBytes(_ descriptor: Int32) throws(SystemError) -> Int64 {
+    var status = statfs()
+    try check("fstatfs") { fstatfs(descriptor, &status) }
+    let (bytes, overflow) = Int64(clamping: status.f_blocks).multipliedReportingOverflow(by: Int64(status.f_bsize))
+    return overflow ? .max : bytes
+}
+
 /// The bits the process takes away from modes of new files, without changing them as `umask` would.
 public func creationMask() -> mode_t {
     guard let text = try? readText("/proc/self/status", limit: 65536),

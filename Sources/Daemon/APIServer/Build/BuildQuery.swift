@@ -1,4 +1,5 @@
 internal import Builder
+internal import Engine
 internal import Failures
 internal import HTTPServer
 internal import Images
@@ -45,6 +46,32 @@ enum BuildQuery {
         limits.cgroupParent = nonEmpty(exchange.query["cgroupparent"])
         limits.ulimits = try ulimits(exchange.query["ulimits"])
         return limits
+    }
+
+    /// The parameters of `POST /build/prune`; `keep-storage` is what `reserved-space` was called before API 1.48.
+    static func pruning(_ exchange: Exchange) throws(Failure) -> CachePruning {
+        var pruning = CachePruning()
+        pruning.all = exchange.query.flag("all")
+        func bytes(_ name: String) throws(Failure) -> Int64 {
+            let value = try exchange.integer(name) ?? 0
+            guard value >= 0 else { throw Failure(.invalid, "\(name) is less than zero") }
+            return Int64(value)
+        }
+        let limits = CacheLimits(
+            reserved: max(try bytes("keep-storage"), try bytes("reserved-space")), most: try bytes("max-used-space"),
+            free: try bytes("min-free-space"))
+        if limits != CacheLimits() { pruning.limits = limits }
+        let filters = try exchange.filters(["description", "id", "inuse", "private", "shared", "type", "until"])
+        pruning.ids = filters["id"]
+        pruning.kinds = filters["type"]
+        pruning.descriptions = filters["description"]
+        pruning.isInUse = try filters.flag("inuse")
+        let isPrivate = try filters.flag("private")
+        pruning.isShared = try filters.flag("shared") ?? isPrivate.map { !$0 }
+        if let until = try PruneService.until(filters) {
+            pruning.unusedFor = max(0, Timestamp.now.nanoseconds - until.nanoseconds)
+        }
+        return pruning
     }
 
     private static func nonEmpty(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }

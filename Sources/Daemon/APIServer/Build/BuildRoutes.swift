@@ -56,8 +56,7 @@ struct BuildRoutes: Sendable {
     }
 
     private func prune(_ exchange: Exchange) async throws -> Reply {
-        _ = try exchange.filters(["description", "id", "inuse", "parent", "private", "shared", "type", "until"])
-        let (removed, reclaimed) = try await builder.prune(all: exchange.query.flag("all"))
+        let (removed, reclaimed) = try await builder.prune(try BuildQuery.pruning(exchange))
         events.publish(Event(.builder, "prune", actor: "", attributes: ["reclaimed": String(reclaimed)]))
         var answer = BuildPruneResponse()
         answer.cachesDeleted = removed

@@ -1,3 +1,4 @@
+internal import Builder
 internal import DockerAPI
 internal import Engine
 internal import Failures
@@ -14,6 +15,7 @@ struct SystemRoutes: Sendable {
     let containers: ContainerService
     let volumes: VolumeService
     let images: ImageStore
+    let builder: BuildService
 
     var routes: [Route] {
         [
@@ -116,6 +118,21 @@ struct SystemRoutes: Sendable {
                 shown.refCount = Int64(usage.references)
                 line.usageData = shown
                 answer.volumes.append(line)
+            }
+        }
+        if wanted("build-cache") {
+            answer.buildCache = try await builder.cacheRecords().map { record in
+                var line = BuildCacheRecord()
+                line.id = record.id
+                line.type = record.kind.rawValue
+                line.description = record.description
+                line.inUse = record.isInUse
+                line.shared = record.isShared
+                line.size = record.size
+                line.createdAt = Timestamp(nanoseconds: record.created).rfc3339
+                line.lastUsedAt = Timestamp(nanoseconds: record.lastUsed).rfc3339
+                line.usageCount = record.useCount
+                return line
             }
         }
         return try .json(answer)

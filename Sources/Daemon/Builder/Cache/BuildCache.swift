@@ -15,6 +15,8 @@ struct BuildCache: Sendable {
     let snapshots: any Snapshotter
     let content: ContentStore
     let pool: NIOThreadPool
+    /// What this build rests on.
+    let hold: CacheUses.Hold
 
     /// One result.
     struct Entry: Sendable, Hashable {
@@ -27,24 +29,30 @@ struct BuildCache: Sendable {
         var description: String
     }
 
-    /// How old the note of a use may be before it is written again: writing it each time would cost every cached step a
-    /// transaction.
-    private static let patience: Int64 = 600 * 1_000_000_000
-
-    /// The result under the key, if all it needs is still here.
+    /// The result under the key, if all it needs is still here; a record whose layer is gone is dropped.
     func find(_ key: Digest) async throws -> Entry? {
-        guard let row = try await rows.find(key.description), let entry = Entry(row.document) else { return nil }
-        if let layer = entry.layer, let chain = entry.chain {
-            guard snapshots.contains(chain.description) else { return nil }
-            let content = self.content
-            guard try await pool.runIfActive({ content.contains(layer.blob.digest) }) else { return nil }
+        guard hold.take(key.description) else { return nil }
+        guard let row = try await rows.find(key.description) else { return nil }
+        guard let entry = Entry(row.document), try await isWhole(entry) else {
+            try await rows.remove([row.key])
+            return nil
         }
         let now = BuildClock.now()
-        if now - row.lastUsed > Self.patience { try await rows.touch(row.key, at: now) }
+        // Writing each use down would cost every cached step a transaction.
+        if now - row.lastUsed > CachePruning.moment { try await rows.touch(row.key, at: now) }
         return entry
     }
 
+    private func isWhole(_ entry: Entry) async throws -> Bool {
+        guard let layer = entry.layer, let chain = entry.chain else { return true }
+        guard snapshots.contains(chain.description) else { return false }
+        let content = self.content
+        return try await pool.runIfActive { content.contains(layer.blob.digest) }
+    }
+
     func save(_ entry: Entry, under key: Digest) async throws {
+        // One that is just being removed comes back with this; its removal may take it along, which costs a step later.
+        _ = hold.take(key.description)
         let now = BuildClock.now()
         try await rows.save(
             BuildCacheRow(
@@ -57,7 +65,7 @@ struct BuildCache: Sendable {
 
 extension BuildCache.Entry {
     /// - Returns: `nil` for a document this version does not understand: the step is run again then.
-    fileprivate init?(_ document: [UInt8]) {
+    init?(_ document: [UInt8]) {
         guard let json = try? JSON.parse(document), let created = json["created"]?.intValue else { return nil }
         self.created = created
         description = json["description"]?.stringValue ?? ""

@@ -1,6 +1,7 @@
 internal import Archive
 internal import CLinux
 internal import Crypto
+internal import DockerfileSyntax
 internal import Failures
 internal import Images
 internal import Linux
@@ -94,8 +95,8 @@ private struct ContextIndex {
     }
 
     mutating func add(_ entry: TarEntry, _ reader: TarReader) throws {
-        guard !TreePath.leaves(entry.name) else { throw SyntaxProblem("\"\(entry.name)\" leaves the context") }
-        var item = TreeEntry(path: TreePath(entry.path), kind: .file, mode: UInt16(entry.mode & 0o7777))
+        guard !TreePath.leaves(entry.path) else { throw SyntaxProblem("\"\(entry.name)\" leaves the context") }
+        var item = TreeEntry(path: TreePath(name: entry.path), kind: .file, mode: UInt16(entry.mode & 0o7777))
         // Whoever packed the context has no account in the image: its files are root's.
         item.seconds = entry.modified.seconds
         item.attributes = entry.attributes.filter { $0.name == "security.capability" || $0.name.hasPrefix("user.") }

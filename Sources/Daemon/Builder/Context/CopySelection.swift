@@ -1,3 +1,5 @@
+internal import DockerfileSyntax
+
 /// What a COPY or ADD takes from a tree: chosen by its words alone, so that its content has a digest before anything is
 /// copied, and nothing is copied when the result is known.
 struct CopySelection: Sendable {
@@ -31,7 +33,7 @@ struct CopySelection: Sendable {
                 if entry.kind == .directory {
                     let all = tree.below(entry.path)
                     source.below = excludes.isEmpty ? all : Self.filtered(all, root: entry.path, excludes)
-                } else if !excludes.isEmpty, excludes.excludes(path.name) {
+                } else if !excludes.isEmpty, excludes.excludes(Array(path.name)) {
                     continue
                 }
                 if operation.parents { Self.keepParents(&source, path, written, tree) }
@@ -62,7 +64,7 @@ struct CopySelection: Sendable {
         var found: [(TreePath, TreeEntry)] = []
         for entry in tree.entries
         where (operation.parents || entry.path.parts.count == depth) && !entry.path.isRoot
-            && pattern.matches(entry.path.bytes)
+            && pattern.matches(entry.path.bytes[...])
         {
             if let target = entry.kind == .symlink ? tree.resolve(entry.path) : entry {
                 found.append((entry.path, target))

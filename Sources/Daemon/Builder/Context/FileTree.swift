@@ -1,3 +1,5 @@
+internal import DockerfileSyntax
+
 /// One thing in a tree to copy from, a build context's or an image's, without its content.
 struct TreeEntry: Hashable, Sendable {
     enum Kind: UInt8, Hashable, Sendable { case directory, file, symlink, fifo, characterDevice, blockDevice }
@@ -70,7 +72,7 @@ struct FileTree: Sendable {
         for entry in ordered {
             while let last = open.last, !entry.path.isRoot, !entry.path.isBelow(last.path) { open.removeLast() }
             // Directories between the last one that is known and this one.
-            while let last = open.last, entry.path.parent != last.path {
+            while let last = open.last, !entry.path.isRoot, !entry.path.isDirectly(in: last.path) {
                 guard last.kind == .directory else { break }
                 let depth = last.path.parts.count + 1
                 let between = TreePath(Array(entry.path.parts.prefix(depth).joined(separator: [ASCII.slash])))

@@ -1,3 +1,5 @@
+internal import DockerfileSyntax
+
 /// A path in a tree of files as bytes, relative to the tree's root, without `.`, `..`, empty parts or a slash at an end.
 ///
 /// Empty is the root itself.
@@ -16,6 +18,28 @@ struct TreePath: Hashable, Sendable {
 
     init(_ bytes: some Collection<UInt8>) {
         self = TreePath.root.appending(bytes)
+    }
+
+    /// A name as it stands in a tar; nearly all are clean as they are, and are kept without a copy.
+    init(name bytes: [UInt8]) {
+        self = Self.isClean(bytes) ? TreePath(unchecked: bytes) : TreePath(bytes)
+    }
+
+    /// Whether no part is empty, `.` or `..`.
+    private static func isClean(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            var start = 0
+            for at in 0...bytes.count where at == bytes.count || bytes[at] == ASCII.slash {
+                let length = at - start
+                if length == 0
+                    || bytes[start] == ASCII.dot && (length == 1 || length == 2 && bytes[start + 1] == ASCII.dot)
+                {
+                    return false
+                }
+                start = at + 1
+            }
+            return true
+        }
     }
 
     /// This path with another one, cleaned, at its end; a `..` may climb out of this one, not out of the root.
@@ -43,14 +67,17 @@ struct TreePath: Hashable, Sendable {
     func appending(_ text: String) -> TreePath { appending(Array(text.utf8)) }
 
     /// Whether the written path would climb out of where it starts.
-    static func leaves(_ text: String) -> Bool {
+    static func leaves(_ bytes: [UInt8]) -> Bool {
+        if isClean(bytes) { return false }
         var depth = 0
-        for part in text.split(separator: "/") where part != "." {
-            depth += part == ".." ? -1 : 1
+        for part in bytes.split(separator: ASCII.slash) where !part.elementsEqual([ASCII.dot]) {
+            depth += part.elementsEqual([ASCII.dot, ASCII.dot]) ? -1 : 1
             if depth < 0 { return true }
         }
         return false
     }
+
+    static func leaves(_ text: String) -> Bool { leaves(Array(text.utf8)) }
 
     var isRoot: Bool { bytes.isEmpty }
     /// As text; bytes that are not UTF-8 are repaired.
@@ -60,6 +87,13 @@ struct TreePath: Hashable, Sendable {
     var name: ArraySlice<UInt8> { bytes[(bytes.lastIndex(of: ASCII.slash).map { $0 + 1 } ?? 0)...] }
     /// The directory it is in; the root's is the root.
     var parent: TreePath { TreePath(unchecked: Array(bytes[..<(bytes.lastIndex(of: ASCII.slash) ?? 0)])) }
+
+    /// Whether this is directly in the directory; nothing is in the root twice, so the root is in nothing.
+    func isDirectly(in directory: TreePath) -> Bool {
+        guard isBelow(directory) else { return false }
+        let start = directory.bytes.isEmpty ? 0 : directory.bytes.count + 1
+        return !bytes[start...].contains(ASCII.slash)
+    }
 
     func isBelow(_ other: TreePath) -> Bool {
         other.bytes.isEmpty

@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import OCI
 
 /// Everything a build will do, decided before it does anything: the steps as they are shown, the graph that makes their

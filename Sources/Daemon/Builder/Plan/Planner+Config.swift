@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import OCI
 
 /// Instructions that change the config alone.

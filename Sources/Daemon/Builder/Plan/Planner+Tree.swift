@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import OCI
 
 /// Instructions that change the tree: their words expanded, their paths made absolute.

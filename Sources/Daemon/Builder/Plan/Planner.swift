@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import OCI
 
 /// Turns a Dockerfile and the images it begins with into a plan.
@@ -54,7 +55,7 @@ struct Planner {
         plan.graph = graph
         plan.steps = steps
         plan.total = number
-        plan.warnings = file.warnings + [arguments.warning(consumed: consumed)].compactMap { $0 }
+        plan.warnings = [arguments.warning(consumed: consumed)].compactMap { $0 }
         return plan
     }
 
@@ -125,21 +126,11 @@ struct Planner {
 
     /// The instructions of an image's ONBUILD line, which was written by whoever made the image.
     private func triggers(_ text: String, of stage: Dockerfile.Stage) throws(DockerfileError) -> [Instruction] {
-        var lexer = Lexer(Array(text.utf8))
-        let parser = InstructionParser(escape: ASCII.backslash)
         do throws(DockerfileError) {
-            var result: [Instruction] = []
-            for line in try lexer.lines() {
-                var instruction = try parser.parse(line)
-                switch instruction.operation {
-                case .from, .onBuild, .maintainer:
-                    throw DockerfileError(stage.start.range, "\(instruction.text.firstWord.word) is not allowed there")
-                default: break
-                }
-                instruction.range = stage.start.range
-                result.append(instruction)
-            }
-            return result
+            var triggers = try Dockerfile.triggers(Array(text.utf8))
+            // Whoever builds has the line of the FROM, not those of the image's Dockerfile.
+            for index in triggers.indices { triggers[index].range = stage.start.range }
+            return triggers
         } catch {
             throw DockerfileError(
                 stage.start.range,

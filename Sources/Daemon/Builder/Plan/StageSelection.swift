@@ -1,3 +1,5 @@
+internal import DockerfileSyntax
+
 /// Which stages a build needs, what each begins with, and which images that takes: known before anything is fetched.
 struct StageSelection: Hashable, Sendable {
     enum Base: Hashable, Sendable {
@@ -73,6 +75,20 @@ struct StageSelection: Hashable, Sendable {
             }
         }
         return needs
+    }
+
+    /// How many steps a build tells of: triggers of a base image are told of under its FROM.
+    func total(_ file: Dockerfile) -> Int {
+        needed.reduce(file.globals.count) { $0 + 1 + file.stages[$1].instructions.count }
+    }
+
+    /// The steps up to the first FROM, which can be told of before any image is there.
+    func opening(_ file: Dockerfile) -> [BuildEvent] {
+        let first = needed.first.map { [file.stages[$0].start] } ?? []
+        let total = total(file)
+        return (file.globals + first).enumerated().map { index, instruction in
+            .step(number: index + 1, total: total, text: instruction.text)
+        }
     }
 
     /// The stage a `from` means, or `nil` when it must be an image.

@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import OCI
 
 /// What a vertex of a build does to a tree of files, all words expanded and all names found.

@@ -1,6 +1,9 @@
 internal import CLinux
+internal import DockerfileSyntax
+internal import Execution
 internal import Linux
 internal import OCI
+internal import Storage
 internal import Synchronization
 
 /// The directories behind `RUN --mount=type=cache`, which outlive builds.
@@ -19,6 +22,8 @@ final class CacheMounts: Sendable {
     }
 
     private let root: String
+    /// Bytes by name, as far as they were counted since the last use.
+    private let sizes = Mutex<[String: Int64]>([:])
     private let uses = Mutex<[String: Use]>([:])
 
     init(root: String) { self.root = root }
@@ -76,12 +81,61 @@ final class CacheMounts: Sendable {
             return use.waiting
         }
         for continuation in waiting { continuation.resume() }
+        let name = String(hold.key.prefix { $0 != "/" })
+        sizes.withLock { $0[name] = nil }
+        // The time of the directory is that of its last use.
+        let path = "\(root)/\(name)"
+        guard let directory = try? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return }
+        let now = BuildClock.now()
+        try? setTimes(directory.raw, seconds: now / 1_000_000_000, nanoseconds: Int32(now % 1_000_000_000))
     }
 
-    /// Removes every directory nobody uses; blocks.
-    func prune() throws(SystemError) {
-        guard uses.withLock({ $0.isEmpty }), exists(root) else { return }
-        try removeTree(root)
-        try makeDirectories(root, mode: 0o700)
+    // MARK: What is kept
+
+    /// What there is; blocks.
+    ///
+    /// Sizes are counted once after each use: a cache may hold many files.
+    func records() throws -> [CacheRecord] {
+        guard exists(root) else { return [] }
+        let directory = try open(root, O_RDONLY | O_DIRECTORY)
+        let used = Set(uses.withLock { $0.keys.map { $0.prefix { $0 != "/" } } })
+        var records: [CacheRecord] = []
+        for entry in try readDirectory(directory.raw) {
+            let name = entry.name.text
+            guard let found = try? open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, at: directory.raw) else { continue }
+            let status = try status(of: found.raw)
+            let time = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+            let size: Int64
+            if let known = sizes.withLock({ $0[name] }) {
+                size = known
+            } else {
+                size = try SnapshotUsage.counting(found.raw).bytes
+                sizes.withLock { $0[name] = size }
+            }
+            records.append(
+                CacheRecord(
+                    id: name, kind: .mount, description: "mount / from exec", layer: nil, size: size, created: time,
+                    lastUsed: time, useCount: 1, isInUse: used.contains(name[...]), isShared: false))
+        }
+        return records
+    }
+
+    /// Removes those that nobody uses, and says which; blocks.
+    func remove(_ names: [String]) throws -> [String] {
+        var removed: [String] = []
+        for name in names {
+            // Under a name that no step looks for, so that a step may begin meanwhile.
+            let doomed = ".gone-" + RandomID.make()
+            let isFree = try uses.withLock { uses in
+                guard !uses.keys.contains(where: { $0.hasPrefix(name + "/") }) else { return false }
+                try rename("\(root)/\(name)", to: "\(root)/\(doomed)")
+                return true
+            }
+            guard isFree else { continue }
+            sizes.withLock { $0[name] = nil }
+            try removeTree("\(root)/\(doomed)")
+            removed.append(name)
+        }
+        return removed
     }
 }

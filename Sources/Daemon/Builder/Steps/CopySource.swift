@@ -1,6 +1,7 @@
 internal import Archive
 internal import CLinux
 internal import Crypto
+internal import DockerfileSyntax
 internal import Failures
 internal import Linux
 

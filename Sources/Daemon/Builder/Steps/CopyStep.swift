@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Crypto
+internal import DockerfileSyntax
 internal import Failures
 internal import Images
 internal import Linux

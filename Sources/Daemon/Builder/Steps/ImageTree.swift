@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerfileSyntax
 internal import Linux
 
 /// An image's tree, seen read-only: what a copy must know of the place it copies to, and of the one it copies from.

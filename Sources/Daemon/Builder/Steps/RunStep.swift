@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerfileSyntax
 internal import Execution
 internal import Failures
 internal import Images

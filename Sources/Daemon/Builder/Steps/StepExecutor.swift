@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import Failures
 internal import Images
 internal import Linux

@@ -1,3 +1,4 @@
+internal import DockerfileSyntax
 internal import Execution
 internal import Failures
 internal import Networking

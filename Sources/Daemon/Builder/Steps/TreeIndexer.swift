@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerfileSyntax
 internal import Linux
 
 /// Makes the names and metadata of an image's tree known, as far as a COPY --from asks for them.
@@ -30,7 +31,7 @@ struct TreeIndexer {
         try follow(fixed)
         guard !rest.isEmpty, let pattern = PathPattern(TreePath(written).text, crossesParts: true) else { return }
         // A link that the pattern names is copied as what it leads to.
-        for entry in Array(entries.values) where entry.kind == .symlink && pattern.matches(entry.path.bytes) {
+        for entry in Array(entries.values) where entry.kind == .symlink && pattern.matches(entry.path.bytes[...]) {
             try follow(entry.path)
         }
     }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerfileSyntax
 internal import Linux
 
 /// Owners as `--chown` writes them, `user[:group]`, found in the image's own `/etc/passwd` and `/etc/group`, which are read

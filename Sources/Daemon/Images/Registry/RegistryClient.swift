@@ -250,8 +250,7 @@ extension RegistryClient {
                 let separator = reference.contains(":") ? "@" : ":"
                 return Failure(
                     .notFound,
-                    "manifest for \(familiarName)\(separator)\(reference) not found: manifest unknown: manifest unknown"
-                )
+                    "manifest for \(familiarName)\(separator)\(reference) not found: manifest unknown")
             }
             return Failure(
                 .notFound,

@@ -16,11 +16,11 @@ struct RegistryError: Sendable, Hashable {
         message = String((first?["message"]?.stringValue ?? "").prefix(512))
     }
 
-    /// As Docker prints it: `manifest unknown: manifest unknown`.
+    /// The code in words and what was said beside it, once where both say the same: `manifest unknown`.
     var words: String {
         if code.isEmpty { return "status \(status)" }
         let name = code.lowercased().split(separator: "_").joined(separator: " ")
-        return message.isEmpty ? name : "\(name): \(message)"
+        return message.isEmpty || message.lowercased() == name ? name : "\(name): \(message)"
     }
 
     /// Whether more rights might have helped.

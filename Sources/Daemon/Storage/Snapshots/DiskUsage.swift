@@ -1,5 +1,14 @@
 internal import CLinux
-internal import Linux
+public import Linux
+
+extension SnapshotUsage {
+    /// Counts everything below an open directory, following no link; files with several names count once.
+    ///
+    /// Blocks.
+    public static func counting(_ directory: Int32) throws(SystemError) -> SnapshotUsage {
+        try DiskUsage.of(directory)
+    }
+}
 
 /// How much a directory tree takes.
 enum DiskUsage {

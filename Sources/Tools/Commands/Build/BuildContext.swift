@@ -1,5 +1,6 @@
 internal import Archive
 internal import CLinux
+internal import DockerfileSyntax
 internal import Failures
 internal import Linux
 
@@ -8,7 +9,7 @@ internal import Linux
 struct BuildContext: Sendable {
     private let root: SharedDescriptor
     private let path: String
-    private let ignored: IgnorePatterns
+    private let ignored: Dockerignore
     /// The Dockerfile within the context.
     let dockerfile: String
     /// A Dockerfile from elsewhere, put into the tar under ``dockerfile``.
@@ -54,11 +55,13 @@ struct BuildContext: Sendable {
     }
 
     /// `<Dockerfile>.dockerignore` if there is one, else `.dockerignore`.
-    private static func patterns(in root: Int32, for dockerfile: String) throws(Failure) -> IgnorePatterns {
+    private static func patterns(in root: Int32, for dockerfile: String) throws(Failure) -> Dockerignore {
         for name in ["\(dockerfile).dockerignore", ".dockerignore"] {
             do {
                 let file = try Linux.open(in: root, name, O_RDONLY)
-                return try IgnorePatterns(String(decoding: try readAll(file.raw, limit: 1 << 20), as: UTF8.self))
+                return try Dockerignore(try readAll(file.raw, limit: Dockerignore.limit))
+            } catch let problem as SyntaxProblem {
+                throw Failure(.invalid, "error checking context: \(name): \(problem.message)", cause: problem)
             } catch let error as SystemError {
                 if error.errno == ENOENT { continue }
                 throw Failure(.invalid, "cannot read \(name): \(error.reason)", cause: error)
@@ -66,7 +69,7 @@ struct BuildContext: Sendable {
                 throw Failure.wrapping(error, "read \(name)")
             }
         }
-        return try IgnorePatterns("")
+        return .nothing
     }
 
     // MARK: Sending

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DockerAPI
 internal import EngineClient
 internal import Failures
 internal import JSON
@@ -28,7 +29,7 @@ enum BuildImage {
     private static let addHost = Option<[String]>.list("add-host", "Add a custom host-to-IP mapping (\"host:ip\")")
     private static let cacheFrom = Option<[String]>.list(
         "cache-from", "Images to consider as cache sources", placeholder: "strings")
-    private static let memory = Option<Int64?>.bytes("memory", short: "m", "Memory limit")
+    private static let squash = Option<Bool>.flag("squash", "Squash newly built layers into a single new layer")
     private static let shmSize = Option<Int64?>.bytes("shm-size", "Size of \"/dev/shm\"")
     private static let remove = Option<Bool>.flag(
         "rm", "Remove intermediate containers after a successful build", default: true)
@@ -36,12 +37,19 @@ enum BuildImage {
     private static let progress = Option<String?>.text(
         "progress", "Set type of progress output (\"auto\", \"plain\", \"tty\")", defaultText: "\"auto\"")
 
+    /// What holds of a container holds of a step.
+    private static let limits: [any AnyOption] = [
+        ContainerOptions.memory, ContainerOptions.memorySwap, ContainerOptions.cpuShares, ContainerOptions.cpuPeriod,
+        ContainerOptions.cpuQuota, ContainerOptions.cpusetCPUs, ContainerOptions.cpusetMems, ContainerOptions.ulimits,
+        ContainerOptions.cgroupParent,
+    ]
+
     static let verb = Verb(
         "build", "Build an image from a Dockerfile", usage: "[OPTIONS] PATH | URL | -",
         options: [
             tags, file, arguments, labels, target, noCache, pull, quiet, idFile, network, platform, addHost, cacheFrom,
-            memory, shmSize, remove, forceRemove, progress,
-        ], arguments: 1...1
+            shmSize, remove, forceRemove, squash, progress,
+        ] + limits, arguments: 1...1
     ) { invocation throws(Failure) in
         var query = try query(invocation)
         let body = try body(invocation, &query)
@@ -76,8 +84,23 @@ enum BuildImage {
         add("target", invocation[target])
         add("networkmode", invocation[network])
         add("platform", invocation[platform])
-        add("memory", invocation[memory].map { String($0) })
+        add("squash", invocation[squash])
         add("shmsize", invocation[shmSize].map { String($0) })
+        add("memory", invocation[ContainerOptions.memory].map { String($0) })
+        add("memswap", invocation[ContainerOptions.memorySwap].map { String($0) })
+        add("cpushares", invocation[ContainerOptions.cpuShares].map { String($0) })
+        add("cpuperiod", invocation[ContainerOptions.cpuPeriod].map { String($0) })
+        add("cpuquota", invocation[ContainerOptions.cpuQuota].map { String($0) })
+        add("cpusetcpus", invocation[ContainerOptions.cpusetCPUs])
+        add("cpusetmems", invocation[ContainerOptions.cpusetMems])
+        add("cgroupparent", invocation[ContainerOptions.cgroupParent])
+        let ulimits = try invocation[ContainerOptions.ulimits].map { (text) throws(Failure) in
+            let limit = try ContainerRequest.ulimit(text)
+            return JSON.object([
+                "Name": .string(limit.name), "Soft": .integer(limit.soft), "Hard": .integer(limit.hard),
+            ])
+        }
+        add("ulimits", ulimits.isEmpty ? nil : JSON.array(ulimits).text)
         let hosts = invocation[addHost].map { $0.contains("=") ? keyValue($0).name + ":" + keyValue($0).value : $0 }
         add("extrahosts", hosts.isEmpty ? nil : hosts.joined(separator: ","))
         let sources = invocation[cacheFrom].flatMap { $0.split(separator: ",").map(String.init) }

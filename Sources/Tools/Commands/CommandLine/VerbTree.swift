@@ -3,6 +3,7 @@ enum VerbTree {
     static let root = Verb(noun: "skiff", "Containers for Linux", nouns + everyday + [CompleteShell.verb])
 
     private static let nouns: [Verb] = [
+        Verb(noun: "builder", "Manage builds", [BuildImage.verb, PruneBuilder.verb]),
         Verb(
             noun: "container", "Manage containers",
             [

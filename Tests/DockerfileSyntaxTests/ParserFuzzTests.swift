@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Builder
+@testable import DockerfileSyntax
 
 /// Whatever the bytes are, the parser ends with a Dockerfile or a line number.
 @Suite struct ParserFuzzTests {

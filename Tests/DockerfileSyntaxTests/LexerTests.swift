@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Builder
+@testable import DockerfileSyntax
 
 @Suite struct LexerTests {
     private func lines(_ text: String) throws -> [LogicalLine] {

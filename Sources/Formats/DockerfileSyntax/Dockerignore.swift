@@ -2,20 +2,29 @@
 ///
 /// One pattern a line; `#` begins a comment; `!` takes paths back; the last pattern that matches decides. A pattern that
 /// matches a directory matches what is in it.
-struct Dockerignore: Hashable, Sendable {
+public struct Dockerignore: Hashable, Sendable {
     private struct Rule: Hashable, Sendable {
         var pattern: PathPattern
         var excludes: Bool
     }
 
     private let rules: [Rule]
-    private let hasExceptions: Bool
+    /// Whether something inside an excluded directory may still be part of the context.
+    public let hasExceptions: Bool
+
+    /// No pattern: nothing is kept out.
+    public static let nothing = Dockerignore()
 
     /// Bytes and lines a file may have.
-    static let limit = 1 << 20
+    public static let limit = 1 << 20
     private static let lines = 10_000
 
-    init(_ text: [UInt8]) throws(SyntaxProblem) {
+    private init() {
+        rules = []
+        hasExceptions = false
+    }
+
+    public init(_ text: [UInt8]) throws(SyntaxProblem) {
         var body = text[...]
         if body.starts(with: [0xef, 0xbb, 0xbf]) { body = body.dropFirst(3) }
         let lines = body.split(separator: ASCII.newline)
@@ -25,7 +34,7 @@ struct Dockerignore: Hashable, Sendable {
         try self.init(patterns: lines.filter { $0.first != ASCII.hash }.map { $0.trimmed.text })
     }
 
-    init(patterns: [String]) throws(SyntaxProblem) {
+    public init(patterns: [String]) throws(SyntaxProblem) {
         var rules: [Rule] = []
         for written in patterns where !written.isEmpty {
             var text = written
@@ -44,24 +53,26 @@ struct Dockerignore: Hashable, Sendable {
         hasExceptions = rules.contains { !$0.excludes }
     }
 
-    var isEmpty: Bool { rules.isEmpty }
+    /// Whether nothing is kept out.
+    public var isEmpty: Bool { rules.isEmpty }
 
     /// Whether the path, relative to the context and without a slash in front, is kept out.
     ///
     /// Every pattern is tried on the path and on each directory above it: an exception for a directory inside an
     /// excluded one brings back what it holds.
-    func excludes(_ path: some Collection<UInt8>) -> Bool {
+    public func excludes(_ path: [UInt8]) -> Bool {
         var excluded = false
         for rule in rules where rule.excludes != excluded {
-            if matches(rule.pattern, path) { excluded = rule.excludes }
+            if Self.matches(rule.pattern, path[...]) { excluded = rule.excludes }
             if excluded, !hasExceptions { return true }
         }
         return excluded
     }
 
-    func excludes(_ path: String) -> Bool { excludes(Array(path.utf8)) }
+    /// The same, of a path as text.
+    public func excludes(_ path: String) -> Bool { excludes(Array(path.utf8)) }
 
-    private func matches(_ pattern: PathPattern, _ path: some Collection<UInt8>) -> Bool {
+    private static func matches(_ pattern: PathPattern, _ path: ArraySlice<UInt8>) -> Bool {
         if pattern.matches(path) { return true }
         var at = path.startIndex
         while let slash = path[at...].firstIndex(of: ASCII.slash) {

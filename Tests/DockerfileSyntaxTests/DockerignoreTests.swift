@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Builder
+@testable import DockerfileSyntax
 
 @Suite struct DockerignoreTests {
     @Test(arguments: [
@@ -14,7 +14,10 @@ import Testing
         ("**/a/**/z", "x/a/b/c/z", true),
         ("**/a/**/z", "a/z", true), ("a/**/z", "a/b/cz", false), ("\\*", "*", true), ("\\*", "a", false),
         ("ä*", "äb", true), ("?x", "äx", true),
-        (".", "a", false), ("a**z", "abc/z", true), ("foo", "foobar", false), ("x/y", "x", false),
+        (".", "a", false), ("../a", "a", true), ("node_modules", "node_modules/x/y", true),
+        ("/build/", "build/x", true),
+        ("a*b*c", "aXbYc", true), ("a?c", "ac", false), ("a**z", "abc/z", true), ("foo", "foobar", false),
+        ("x/y", "x", false),
     ])
     func matches(_ pattern: String, _ path: String, _ excluded: Bool) throws {
         #expect(try Dockerignore(patterns: [pattern]).excludes(path) == excluded, "\(pattern) \(path)")

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Builder
+@testable import DockerfileSyntax
 
 @Suite struct ParserTests {
     private func operation(_ line: String) throws -> Instruction.Operation {

@@ -1,5 +1,5 @@
 /// Finds what a mistyped word was meant to be.
-enum Spelling {
+public enum Spelling {
     /// The candidate at most two edits away, if one is nearest.
     static func suggestion(for word: String, among candidates: [String]) -> String? {
         guard word.utf8.count <= 64 else { return nil }
@@ -9,7 +9,7 @@ enum Spelling {
     }
 
     /// " (did you mean x?)", or nothing.
-    static func hint(for word: String, among candidates: [String]) -> String {
+    public static func hint(for word: String, among candidates: [String]) -> String {
         suggestion(for: word, among: candidates).map { " (did you mean \($0)?)" } ?? ""
     }
 

@@ -2,11 +2,11 @@
 ///
 /// They count only before the first line that is something else, a comment and an empty line included; each may stand
 /// once. A frontend named by `syntax` is not fetched: what it would understand is understood here.
-struct Directives: Hashable, Sendable {
+public struct Directives: Hashable, Sendable {
     /// What continues a line and quotes a character.
-    var escape: UInt8 = ASCII.backslash
-    var syntax: String?
-    var check: String?
+    public internal(set) var escape: UInt8 = ASCII.backslash
+    public internal(set) var syntax: String?
+    public internal(set) var check: String?
 
     private var seen: Set<String> = []
 

@@ -3,28 +3,28 @@
 ///
 /// A word's quotes are removed; nothing is executed. The result of every word is bounded, so that a variable that
 /// doubles itself line by line ends the build and not the daemon.
-struct Expansion {
+public struct Expansion {
     /// What a name stands for, `nil` when it is not set.
     let lookup: (String) -> String?
     var escape: UInt8 = ASCII.backslash
     /// Quotes are characters like others, as in a here-document.
     var keepsQuotes = false
 
-    init(escape: UInt8 = ASCII.backslash, keepsQuotes: Bool = false, lookup: @escaping (String) -> String?) {
+    public init(escape: UInt8 = ASCII.backslash, keepsQuotes: Bool = false, lookup: @escaping (String) -> String?) {
         self.lookup = lookup
         self.escape = escape
         self.keepsQuotes = keepsQuotes
     }
 
     /// The word as one word, whatever spaces its variables hold.
-    func word(_ text: String) throws(SyntaxProblem) -> String {
+    public func word(_ text: String) throws(SyntaxProblem) -> String {
         var scan = ExpansionScan(text, self)
         try scan.run(until: nil, raw: false)
         return scan.result.text
     }
 
     /// The text as words: unquoted white space separates, that of unquoted variables included; empty words vanish.
-    func words(_ text: String) throws(SyntaxProblem) -> [String] {
+    public func words(_ text: String) throws(SyntaxProblem) -> [String] {
         var scan = ExpansionScan(text, self)
         try scan.run(until: nil, raw: false)
         scan.endWord()

@@ -1,18 +1,18 @@
 /// One here-document: `<<EOF`, `<<-EOF`, `<<"EOF"`, `3<<EOF`.
-struct Heredoc: Hashable, Sendable {
+public struct Heredoc: Hashable, Sendable {
     /// The word that ends it.
-    var name: String
+    public var name: String
     /// Leading tabs of each line are dropped: `<<-`.
-    var stripsTabs: Bool
+    public var stripsTabs: Bool
     /// Variables in it are expanded: no part of the word was quoted.
-    var expands: Bool
+    public var expands: Bool
     /// The descriptor in front of `<<`, for a shell.
-    var descriptor: Int?
+    public var descriptor: Int?
     /// The lines between, each with its line end.
-    var content: String = ""
+    public var content: String = ""
 
     /// The content with leading tabs dropped where that was asked for.
-    var text: String {
+    public var text: String {
         guard stripsTabs else { return content }
         var result: [UInt8] = []
         var atStart = true

@@ -2,7 +2,7 @@
 ///
 /// COPY sources use it without `**`, `.dockerignore` with it. Matching walks all positions of the pattern at once, so a
 /// pattern of many stars costs the product of both lengths and no more.
-struct PathPattern: Hashable, Sendable {
+public struct PathPattern: Hashable, Sendable {
     private enum Element: Hashable, Sendable {
         /// Any run within a part.
         case star
@@ -17,14 +17,14 @@ struct PathPattern: Hashable, Sendable {
 
     private let elements: [Element]
     /// The pattern as it was written.
-    let text: String
+    public let text: String
     /// The bytes before the first wildcard: what does not begin so cannot match.
     private let literal: [UInt8]
     /// There is nothing but the literal.
-    let isLiteral: Bool
+    public let isLiteral: Bool
 
     /// - Returns: `nil` when the pattern is broken: a class that does not end, an escape at the end.
-    init?(_ text: String, crossesParts: Bool) {
+    public init?(_ text: String, crossesParts: Bool) {
         var elements: [Element] = []
         let scalars = Array(text.unicodeScalars)
         var at = 0
@@ -69,7 +69,7 @@ struct PathPattern: Hashable, Sendable {
     }
 
     /// Whether the whole path matches.
-    func matches(_ path: some Collection<UInt8>) -> Bool {
+    public func matches(_ path: ArraySlice<UInt8>) -> Bool {
         if isLiteral { return path.elementsEqual(literal) }
         guard path.starts(with: literal) else { return false }
         // States are bits of one word for every pattern that people write: a context has ten thousands of paths.
@@ -93,10 +93,10 @@ struct PathPattern: Hashable, Sendable {
         var isEmpty: Bool { wide.isEmpty ? bits == 0 : !wide.contains(true) }
     }
 
-    private func walk(_ path: some Collection<UInt8>, _ none: States) -> Bool {
+    private func walk(_ path: ArraySlice<UInt8>, _ none: States) -> Bool {
         var states = none
         enter(literal.count, &states)
-        var rest = path[path.startIndex...]
+        var rest = path
         while let byte = rest.first {
             // `?` and classes take a whole character, which may be several bytes.
             let width = Self.width(byte)
@@ -130,7 +130,7 @@ struct PathPattern: Hashable, Sendable {
     }
 
     /// Whether the elements from `state` on are just these bytes.
-    private func run(_ state: Int, _ bytes: some Collection<UInt8>) -> Bool {
+    private func run(_ state: Int, _ bytes: ArraySlice<UInt8>) -> Bool {
         guard state + bytes.count <= elements.count else { return false }
         return zip(elements[state...], bytes).allSatisfy { $0 == .byte($1) }
     }

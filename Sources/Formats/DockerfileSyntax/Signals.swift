@@ -1,5 +1,5 @@
 /// The names a STOPSIGNAL may have, and their range.
-enum Signals {
+public enum Signals {
     private static let names: Set<String> = [
         "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
         "PROF", "PWR",
@@ -9,7 +9,7 @@ enum Signals {
     ]
 
     /// Whether the text is a signal's number, or its name with or without `SIG`, in any case.
-    static func isSignal(_ text: String) -> Bool {
+    public static func isSignal(_ text: String) -> Bool {
         if let number = Int(text) { return (1...64).contains(number) }
         var name = text.uppercased()
         if name.hasPrefix("SIG") { name.removeFirst(3) }

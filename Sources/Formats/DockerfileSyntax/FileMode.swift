@@ -1,5 +1,5 @@
 /// The `--chmod` of COPY and ADD: an octal number, or changes as `chmod` takes them, `u=rwX,go=rX`.
-struct FileMode: Hashable, Sendable {
+public struct FileMode: Hashable, Sendable {
     private enum Form: Hashable { case absolute(UInt16), changes([Change]) }
     private struct Change: Hashable {
         var who: UInt16
@@ -10,7 +10,7 @@ struct FileMode: Hashable, Sendable {
 
     private let form: Form
 
-    init?(_ text: String) {
+    public init?(_ text: String) {
         if let first = text.utf8.first, ASCII.isDigit(first) {
             guard let mode = UInt16(text, radix: 8), mode <= 0o7777 else { return nil }
             form = .absolute(mode)
@@ -25,7 +25,7 @@ struct FileMode: Hashable, Sendable {
     }
 
     /// What becomes of a file's permission bits.
-    func applied(to mode: UInt16, isDirectory: Bool) -> UInt16 {
+    public func applied(to mode: UInt16, isDirectory: Bool) -> UInt16 {
         switch form {
         case .absolute(let absolute): return absolute
         case .changes(let changes):

@@ -1,25 +1,25 @@
 /// A Dockerfile, understood: what stands before the first stage, and the stages.
-struct Dockerfile: Hashable, Sendable {
+public struct Dockerfile: Hashable, Sendable {
     /// The ARGs before the first FROM, which are known to every FROM.
-    var globals: [Instruction] = []
-    var stages: [Stage] = []
-    var directives = Directives()
+    public var globals: [Instruction] = []
+    public var stages: [Stage] = []
+    public var directives = Directives()
     /// Things that work today and should be written otherwise.
-    var warnings: [String] = []
+    public var warnings: [String] = []
 
-    struct Stage: Hashable, Sendable {
-        var index: Int
+    public struct Stage: Hashable, Sendable {
+        public var index: Int
         /// The instruction that begins it, and what that says.
-        var start: Instruction
-        var from: Instruction.From
+        public var start: Instruction
+        public var from: Instruction.From
         /// What follows the FROM.
-        var instructions: [Instruction] = []
+        public var instructions: [Instruction] = []
 
-        var name: String? { from.stageName }
+        public var name: String? { from.stageName }
     }
 
     /// The stage called by name or number among the first `limit`; names win, the last of two equal ones too.
-    func stage(_ reference: String, before limit: Int? = nil) -> Int? {
+    public func stage(_ reference: String, before limit: Int? = nil) -> Int? {
         let candidates = stages.prefix(limit ?? stages.count)
         let wanted = reference.lowercased()
         if let named = candidates.last(where: { $0.name == wanted }) { return named.index }
@@ -34,7 +34,7 @@ extension Dockerfile {
     /// Understands a Dockerfile's text.
     ///
     /// - Throws: the first thing that is wrong, with its line.
-    static func parse(_ text: [UInt8]) throws(DockerfileError) -> Dockerfile {
+    public static func parse(_ text: [UInt8]) throws(DockerfileError) -> Dockerfile {
         var lexer = Lexer(text)
         let lines = try lexer.lines()
         var file = Dockerfile()
@@ -59,5 +59,23 @@ extension Dockerfile {
             throw DockerfileError(SourceRange(line: 1), message)
         }
         return file
+    }
+
+    /// Understands the text of an image's ONBUILD line: the instructions a build on that image begins with.
+    ///
+    /// - Throws: the first thing that is wrong, with its line; also what may not stand in a trigger.
+    public static func triggers(_ text: [UInt8]) throws(DockerfileError) -> [Instruction] {
+        var lexer = Lexer(text)
+        let parser = InstructionParser(escape: ASCII.backslash)
+        var result: [Instruction] = []
+        for line in try lexer.lines() {
+            let instruction = try parser.parse(line)
+            switch instruction.operation {
+            case .from, .onBuild, .maintainer:
+                throw DockerfileError(line.range, "\(instruction.text.firstWord.word) is not allowed there")
+            default: result.append(instruction)
+            }
+        }
+        return result
     }
 }

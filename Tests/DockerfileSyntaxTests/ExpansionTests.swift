@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Builder
+@testable import DockerfileSyntax
 
 @Suite struct ExpansionTests {
     private static let values = [
