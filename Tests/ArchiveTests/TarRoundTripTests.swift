@@ -37,6 +37,25 @@ struct TarRoundTripTests {
             ]),
     ]
 
+    @Test("a stream may end where only the filling of its last block is missing")
+    func withoutTheLastFilling() throws {
+        let sink = BytesSink()
+        let writer = TarWriter(sink)
+        try writer.add(TarEntry(.file, "first", mode: 0o600), content: [1, 2, 3])
+        try writer.add(TarEntry(.file, "last", mode: 0o600), content: [4, 5, 6])
+        try writer.finish()
+        let whole = 3 * 512 + 3
+        let reader = TarReader(BytesSource(Array(sink.bytes[..<whole])))
+        #expect(try reader.next()?.name == "first")
+        #expect(try reader.next()?.name == "last")
+        #expect(try reader.readAll(limit: 10) == [4, 5, 6])
+        #expect(try reader.next() == nil)
+        let cut = TarReader(BytesSource(Array(sink.bytes[..<(whole - 1)])))
+        #expect(try cut.next()?.name == "first")
+        #expect(try cut.next()?.name == "last")
+        #expect(throws: Failure.self) { try cut.next() }
+    }
+
     @Test("every kind of entry comes back as it went in", arguments: entries)
     func comesBack(entry: TarEntry) throws {
         let sink = BytesSink()

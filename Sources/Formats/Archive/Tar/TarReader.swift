@@ -32,7 +32,9 @@ public final class TarReader: ByteSource {
     /// The next member, its predecessor's unread content skipped; `nil` at the end.
     public func next() throws(Failure) -> TarEntry? {
         guard !isAtEnd else { return nil }
-        try skip(remaining + padding)
+        try skip(remaining)
+        // Docker's client leaves out what would fill the last block of a context whose Dockerfile was piped in.
+        try skip(padding, mayEnd: true)
         remaining = 0
         padding = 0
         var pax = PaxRecords()
@@ -92,7 +94,7 @@ public final class TarReader: ByteSource {
     /// Valid until the next call.
     func content(atMost limit: Int = .max) throws(Failure) -> UnsafeRawBufferPointer {
         guard remaining > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        if head == tail { try refill() }
+        if head == tail, try !refill() { throw TarReader.endsInsideFile }
         let count = min(tail - head, limit, Int(clamping: remaining))
         let chunk = UnsafeRawBufferPointer(rebasing: buffer[head..<head + count])
         head += count
@@ -233,22 +235,28 @@ public final class TarReader: ByteSource {
         return text
     }
 
-    private func skip(_ count: Int64) throws(Failure) {
+    /// - Parameter mayEnd: the stream may end here, as Go's reader allows within the filling of a block.
+    private func skip(_ count: Int64, mayEnd: Bool = false) throws(Failure) {
         var left = count
         while left > 0 {
-            if head == tail { try refill() }
+            if head == tail, try !refill() {
+                if mayEnd { return }
+                throw TarReader.endsInsideFile
+            }
             let step = min(tail - head, Int(clamping: left))
             head += step
             left -= Int64(step)
         }
     }
 
-    /// Reads more into the empty buffer; that there is none is an error.
-    private func refill() throws(Failure) {
+    /// Reads more into the empty buffer; false at the end of the stream.
+    private func refill() throws(Failure) -> Bool {
         head = 0
         tail = try source.read(into: buffer)
-        if tail == 0 { throw Failure(.invalid, "the archive ends too early, inside a file") }
+        return tail > 0
     }
+
+    private static let endsInsideFile = Failure(.invalid, "the archive ends too early, inside a file")
 }
 
 /// A name from an archive as it may stand in a message: short, and without bytes that steer a terminal.
