@@ -31,6 +31,7 @@ enum ImageArchives {
         if invocation[output] == nil, invocation.console.outputIsTerminal {
             throw Failure(.invalid, "cowardly refusing to save to a terminal. Use the -o flag or redirect")
         }
+        if let path = invocation[output] { try DownloadedFile.check(path) }
         let query = invocation.arguments.map { ("names", $0) }
         let answer = try invocation.engine().call(Request(.get, "/images/get", query: query))
         guard let path = invocation[output] else {
@@ -81,11 +82,27 @@ struct FileStream: Sendable {
 }
 
 /// An answer written to a file that appears under its name only when it is whole.
+///
+/// Only a regular file is replaced: as root, a rename would put a file where `/dev/null` was.
 enum DownloadedFile {
+    /// - Throws: `invalid` for a place where no file can be put.
+    static func check(_ path: String) throws(Failure) {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        guard (try? status(folder, follow: true))?.isDirectory == true else {
+            throw Failure(.invalid, "failed to save image: invalid output path: directory \"\(folder)\" does not exist")
+        }
+        guard let present = try? status(path, follow: true) else { return }
+        guard present.isRegular else {
+            let kind = present.isDirectory ? "directory" : "device, pipe or socket"
+            throw Failure(.invalid, "failed to save image: cannot write to \(path): it is a \(kind)")
+        }
+    }
+
     static func write(_ answer: Response, to path: String) throws(Failure) {
-        let fresh = "\(path).part"
+        let fresh = "\(path).part\(getpid())"
         do {
-            let file = try Linux.open(fresh, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+            let file = try Linux.open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
             let raw = file.raw
             do throws(Failure) {
                 try answer.forEachPart { part throws(Failure) in
