@@ -15,6 +15,7 @@ final class Attacher {
     private(set) var isOpen = true
     private var inputIsPaused = false
     private var inputHasEnded = false
+    private var outputIsGone = false
 
     /// The queue is empty again: the process's output may be read on.
     var onDrained: (() -> Void)?
@@ -35,7 +36,7 @@ final class Attacher {
 
     var isBlocked: Bool { isOpen && queued < queue.count }
 
-    func wants(_ stream: LogStream) -> Bool { stream == .stdout ? order.output : order.errors }
+    func wants(_ stream: LogStream) -> Bool { !outputIsGone && (stream == .stdout ? order.output : order.errors) }
 
     /// Sends a piece of output; what does not go at once is kept, and then `isBlocked`.
     func send(_ bytes: UnsafeRawBufferPointer) {
@@ -48,7 +49,7 @@ final class Attacher {
             let count = try sendSome(socket.raw, bytes)
             if count < bytes.count { keep(UnsafeRawBufferPointer(rebasing: bytes[count...])) }
         } catch {
-            if error.errno == EAGAIN { keep(bytes) } else { close() }
+            if error.errno == EAGAIN { keep(bytes) } else { abandonOutput() }
         }
     }
 
@@ -79,6 +80,7 @@ final class Attacher {
         guard order.input, inputIsPaused != paused else { return }
         inputIsPaused = paused
         updateInterest()
+        if !paused { watch?.resume() }
     }
 
     // MARK: Inside
@@ -92,8 +94,13 @@ final class Attacher {
     private func ready(_ readiness: Readiness) {
         if isBlocked, readiness.canWrite { flush() }
         guard isOpen else { return }
-        if !readiness.isDisjoint(with: [.hangUp, .failed]), !order.input || inputHasEnded || inputIsPaused {
+        let isGone = !readiness.isDisjoint(with: [.hangUp, .failed])
+        if isGone, !order.input || inputHasEnded {
             close()
+        } else if isGone, inputIsPaused {
+            // What the peer sent before it went is read when the process takes more.
+            abandonOutput()
+            watch?.suspend()
         } else if order.input, !inputHasEnded, !inputIsPaused, readiness.canRead {
             readInput()
         }
@@ -103,7 +110,7 @@ final class Attacher {
         do throws(SystemError) {
             queued += try sendSome(socket.raw, queue, from: queued)
         } catch {
-            if error.errno != EAGAIN { close() }
+            if error.errno != EAGAIN { abandonOutput() }
             return
         }
         // The deadline stays until nothing is left: who takes a byte now and then holds the process up as well.
@@ -128,9 +135,21 @@ final class Attacher {
                 updateInterest()
             }
             onInput?(UnsafeRawBufferPointer(rebasing: room[..<count]))
+            if count == 0, outputIsGone { close() }
         } catch {
             if error.errno != EAGAIN { close() }
         }
+    }
+
+    /// Nobody reads here any more; what was typed before that still waits in the socket and belongs to the process.
+    private func abandonOutput() {
+        guard order.input, !inputHasEnded else { return close() }
+        outputIsGone = true
+        cancelDeadline()
+        queue = []
+        queued = 0
+        updateInterest()
+        onDrained?()
     }
 
     private func updateInterest() {

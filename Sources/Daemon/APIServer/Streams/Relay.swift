@@ -31,16 +31,17 @@ struct Relay: Sendable {
                 }
             }
         let stream = process.channel
-        connection.whenClosed { stream.close(promise: nil) }
+        // A client that goes leaves behind what it sent: the process gets that before its stream is let go.
+        let carried = connection.eventLoop.makePromise(of: Void.self)
+        connection.whenClosed { carried.futureResult.whenComplete { _ in stream.close(promise: nil) } }
         return try await process.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: End?.self) { group in
-                group.addTask { try await carryInput(outbound, stream) }
                 group.addTask {
-                    do {
-                        for try await bytes in inbound { try await connection.write(bytes) }
-                    } catch is IOError {
-                        // The shim closed with our last bytes unread, or the client is gone: the end either way.
-                    }
+                    defer { carried.succeed() }
+                    return try await carryInput(outbound, stream)
+                }
+                group.addTask {
+                    await carryOutput(inbound)
                     connection.finish()
                     return .outputEnded
                 }
@@ -48,6 +49,20 @@ struct Relay: Sendable {
                 while let next = try await group.next() { end = end ?? next }
                 return end ?? .outputEnded
             }
+        }
+    }
+
+    /// Ends with the process's output.
+    ///
+    /// When the client is gone what still comes is read and dropped, so that nobody waits for it in vain.
+    private func carryOutput(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async {
+        var isHeard = true
+        do {
+            for try await bytes in inbound where isHeard {
+                do { try await connection.write(bytes) } catch { isHeard = false }
+            }
+        } catch {
+            // The shim closed with our last bytes unread: the end as well.
         }
     }
 
@@ -66,7 +81,8 @@ struct Relay: Sendable {
                 detached = result.detached
             }
             do {
-                if passed.readableBytes > 0 { try await outbound.write(passed) }
+                // Written when this returns: what follows may be the end of the stream.
+                if passed.readableBytes > 0 { try await stream.writeAndFlush(passed) }
             } catch {
                 open = false
             }
