@@ -55,7 +55,7 @@ public struct Image: Sendable, Hashable {
         let known = Set(repoDigests.map(\.name))
         var shown = repoDigests
         for name in names where !known.contains(name.name) {
-            let local = name.with(digest: id)
+            let local = name.withoutTagOrDigest.with(digest: id)
             if !shown.contains(local) { shown.append(local) }
         }
         return shown

@@ -44,11 +44,24 @@ struct ContainerRoutes: Sendable {
             all: exchange.query.flag("all") || limit != nil, limit: limit,
             filters: try exchange.filters(Filters.containerList))
         let now = Timestamp.now
-        return try .json(try containers.list(request).map { shape.summary($0, version: exchange.version, now: now) })
+        let found = try containers.list(request)
+        let sizes = exchange.query.flag("size") ? try await containers.sizes(of: found) : [:]
+        return try .json(
+            found.map { container in
+                var line = shape.summary(container, version: exchange.version, now: now)
+                line.sizeRw = sizes[container.id]?.written
+                line.sizeRootFs = sizes[container.id]?.whole
+                return line
+            })
     }
 
     private func inspect(_ exchange: Exchange) async throws -> Reply {
-        try .json(shape.inspect(try containers.inspect(exchange.name), version: exchange.version))
+        let container = try containers.inspect(exchange.name)
+        var answer = shape.inspect(container, version: exchange.version)
+        if exchange.query.flag("size"), let size = try await containers.sizes(of: [container])[container.id] {
+            (answer.sizeRw, answer.sizeRootFs) = (size.written, size.whole)
+        }
+        return try .json(answer)
     }
 
     private func top(_ exchange: Exchange) async throws -> Reply {

@@ -29,6 +29,13 @@ struct ImageFilter: Sendable {
         return patterns.isEmpty || patterns.contains { pattern in image.names.contains { Self.matches($0, pattern) } }
     }
 
+    /// The names that were asked for; nil where none were, and all are shown.
+    func names(of image: Image) -> [Reference]? {
+        let patterns = filters["reference"]
+        if patterns.isEmpty { return nil }
+        return image.names.filter { name in patterns.contains { Self.matches(name, $0) } }
+    }
+
     /// A shell pattern against the short name, with or without its tag, as Docker's `reference.FamiliarMatch`.
     static func matches(_ name: Reference, _ pattern: String) -> Bool {
         Glob.matches(pattern, name.familiar) || Glob.matches(pattern, name.familiarName)

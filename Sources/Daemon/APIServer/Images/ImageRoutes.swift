@@ -34,6 +34,11 @@ struct ImageRoutes: Sendable {
         let users = counted ? Dictionary(grouping: try everyContainer(), by: \.image) : [:]
         let lines = images.list().filter(filter.matches).map { image in
             var line = ImageShape.summary(image, version: exchange.version)
+            if let names = filter.names(of: image) {
+                line.repoTags = names.map(\.familiar)
+                let repositories = Set(names.map(\.name))
+                line.repoDigests = image.shownDigests.filter { repositories.contains($0.name) }.map(\.familiar)
+            }
             if counted { line.containers = Int64(users[image.id]?.count ?? 0) }
             return line
         }

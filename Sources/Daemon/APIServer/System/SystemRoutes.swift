@@ -107,7 +107,13 @@ struct SystemRoutes: Sendable {
         if wanted("container") {
             let shape = ContainerShape(images: images)
             let now = Timestamp.now
-            answer.containers = everything.map { shape.summary($0, version: exchange.version, now: now) }
+            let sizes = try await containers.sizes(of: everything)
+            answer.containers = everything.map { container in
+                var line = shape.summary(container, version: exchange.version, now: now)
+                line.sizeRw = sizes[container.id]?.written
+                line.sizeRootFs = sizes[container.id]?.whole
+                return line
+            }
         }
         if wanted("volume") {
             for volume in try volumes.list() {
