@@ -68,6 +68,30 @@ import Testing
             ["AutoRemove": true, "RestartPolicy": ["Name": "always"]],
             "can't create 'AutoRemove' container with restart policy"
         ),
+        (
+            ["Memory": 67_108_864, "MemoryReservation": 134_217_728],
+            "Minimum memory limit can not be less than memory reservation limit, see usage"
+        ),
+        (["PidMode": "odd"], "invalid PID mode: odd"), (["PidMode": "container:"], "invalid PID mode: container:"),
+        (["IpcMode": "odd"], "invalid IPC mode: odd"), (["UTSMode": "container:x"], "invalid UTS mode: container:x"),
+        (["UsernsMode": "odd"], "invalid user namespace mode: odd"),
+        (["CgroupnsMode": "odd"], "invalid cgroup namespace mode: odd"),
+        (["Isolation": "hyperv"], "invalid isolation 'hyperv' on linux"),
+        (["Dns": ["abc"]], "invalid DNS server \"abc\": it should be an IP address"),
+        (
+            ["DeviceRequests": [["Driver": "", "Count": -1, "Capabilities": [["gpu"]]]]],
+            "could not select device driver \"\" with capabilities: [[gpu]]"
+        ),
+        (["VolumeDriver": "far"], "error looking up volume plugin far: plugin \"far\" not found"),
+        (["StorageOpt": ["size": "1G"]], "storage option \"size\" is not supported: leave --storage-opt out"),
+        (
+            ["CpuRealtimeRuntime": 10],
+            "real-time scheduling of containers is not supported: leave --cpu-rt-runtime out"
+        ),
+        (
+            ["BlkioDeviceReadBps": [["Path": "/dev/sda", "Rate": 1]]],
+            "limits of single devices are not supported: leave --device-read-bps out"
+        ),
         (["OomScoreAdj": 5000], "Invalid value 5000, range for oom score adj is [-1000, 1000]"),
         (["Ulimits": [["Name": "bogus", "Soft": 1]]], "invalid ulimit type: bogus"),
         (["Memory": "16m"], "Memory must be a whole number"),
@@ -81,6 +105,37 @@ import Testing
         #expect(error?.kind == .invalid)
         #expect(error?.message == message)
     }
+}
+
+@Suite struct MachineLimitsTests {
+    private let machine = MachineLimits(
+        processors: NumberList(numbers: [0, 1, 3]), memoryNodes: NumberList(numbers: [0]), hasBlockWeight: true)
+
+    @Test(
+        arguments: [
+            (["NanoCpus": 4_000_000_000], "range of CPUs is from 0.01 to 3.00, as there are only 3 CPUs available"),
+            (["CpusetCpus": "0,2"], "requested CPUs are not available - requested 0,2, available: 0-1,3"),
+            (["CpusetCpus": "two"], "invalid value two for cpuset cpus"),
+            (["CpusetMems": "1"], "requested memory nodes are not available - requested 1, available: 0"),
+            (["BlkioWeight": 5], "range of blkio weight is from 10 to 1000"),
+        ] as [(JSON, String)])
+    func moreThanThereIsIsRefused(json: JSON, message: String) throws {
+        let host = try HostSettings(json: json)
+        let error = #expect(throws: Failure.self) { try machine.check(host) }
+        #expect(error?.message == message)
+    }
+
+    @Test func whatTheKernelCannotDoIsTakenOutWithAWarning() throws {
+        var limits = machine
+        var host: JSONObject = ["BlkioWeight": 300]
+        #expect(limits.discard(from: &host).isEmpty && host["BlkioWeight"] == 300)
+        limits.hasBlockWeight = false
+        #expect(limits.discard(from: &host).count == 1 && host["BlkioWeight"] == 0)
+        try limits.check(try HostSettings(json: ["NanoCpus": 3_000_000_000, "CpusetCpus": "0-1,3"]))
+    }
+
+    @Test(arguments: ["", "-", "1-", "3-1", "a", "1,,2", "99999", "-1"])
+    func whatIsNoListOfNumbersIsNone(text: String) { #expect(NumberList(text) == nil) }
 }
 
 @Suite struct ImageDefaultsTests {

@@ -93,3 +93,11 @@ private func setNoDelay(_ socket: Int32) {
     // A hint: a connection that does without works too.
     _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
 }
+
+/// Whether a text is an IPv4 or an IPv6 address as people write them.
+///
+/// C function: `inet_pton`.
+public func isInternetAddress(_ text: String) -> Bool {
+    var bytes = in6_addr()
+    return inet_pton(AF_INET, text, &bytes) == 1 || inet_pton(AF_INET6, text, &bytes) == 1
+}

@@ -13,7 +13,7 @@ extension ContainerService {
     func make(_ request: CreateRequest) async throws(Failure) -> CreateResult {
         let image = try image(for: request)
         let config = try request.config.merged(with: image.config.config)
-        let host = try settled(request.host)
+        let (host, warnings) = try settled(request.host)
         try check(config, host)
 
         let id = randomID()
@@ -26,7 +26,8 @@ extension ContainerService {
             try index.reserve(name, for: id)
         }
         do throws(Failure) {
-            return try await make(id: id, name: name, image: image, config: config, host: host, request: request)
+            try await make(id: id, name: name, image: image, config: config, host: host, request: request)
+            return CreateResult(id: id, warnings: warnings)
         } catch {
             index.release(name, of: id)
             // A client that is told "not found" here would pull the image and try again.
@@ -36,7 +37,7 @@ extension ContainerService {
 
     private func make(
         id: String, name: String, image: Image, config: ContainerConfig, host: HostSettings, request: CreateRequest
-    ) async throws(Failure) -> CreateResult {
+    ) async throws(Failure) {
         let mounts = try await mountPoints(config, host)
         var networks = try NetworkPlan.attachments(host: host, config: config, endpoints: request.endpoints)
         // A network that is not there yet is only missed at the start.
@@ -92,7 +93,6 @@ extension ContainerService {
         index.insert(container)
         volumes.unpin(pinned.map(\.name))
         events.publish(Event(.container, "create", actor: id, attributes: container.eventAttributes()))
-        return CreateResult(id: id, warnings: [])
     }
 
     /// - Throws: `notFound` in the two cases in which a client pulls and tries again.
@@ -113,9 +113,12 @@ extension ContainerService {
         return image
     }
 
-    /// The daemon's defaults where the request says nothing.
-    private func settled(_ host: HostSettings) throws(Failure) -> HostSettings {
+    /// The daemon's defaults where the request says nothing, without what the kernel cannot do.
+    ///
+    /// - Returns: also what to tell the client of that.
+    private func settled(_ host: HostSettings) throws(Failure) -> (HostSettings, warnings: [String]) {
         var json = host.json
+        let warnings = MachineLimits.current.discard(from: &json)
         json["Runtime"] = .string(host.runtime.isEmpty ? configuration.defaultRuntime : host.runtime)
         let driver = host.namesLogDriver ? host.logDriver : configuration.logDriver
         let inherited = driver == configuration.logDriver ? configuration.logOptions : [:]
@@ -123,11 +126,12 @@ extension ContainerService {
             "Type": .string(driver), "Config": .dictionary(host.logOptions.merging(inherited) { own, _ in own }),
         ])
         if host.shmSize == HostSettings.defaultShmSize { json["ShmSize"] = .integer(configuration.sharedMemorySize) }
-        return try HostSettings(json: .object(json))
+        return (try HostSettings(json: .object(json)), warnings)
     }
 
     private func check(_ config: ContainerConfig, _ host: HostSettings) throws(Failure) {
         if let signal = config.stopSignal { _ = try Signal(parsing: signal) }
+        try MachineLimits.current.check(host)
         if !config.workingDirectory.isEmpty, !config.workingDirectory.hasPrefix("/") {
             throw Failure(
                 .invalid,

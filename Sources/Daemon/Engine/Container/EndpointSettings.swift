@@ -23,6 +23,9 @@ public struct EndpointSettings: Sendable, Hashable {
             let ipam = Fields(ipam)
             let ipv4 = try ipam.text("IPv4Address")
             let ipv6 = try ipam.text("IPv6Address")
+            if let address = try ipam.strings("LinkLocalIPs").first {
+                throw Failure(.invalid, "link-local address \(address) is not supported: leave it out")
+            }
             ipv4Address = ipv4.isEmpty ? nil : ipv4
             ipv6Address = ipv6.isEmpty ? nil : ipv6
         }

@@ -84,42 +84,6 @@ extension HostSettings {
     /// Docker's 64 MiB.
     static let defaultShmSize: Int64 = 64 << 20
 
-    /// What can be seen to be wrong without looking at anything else.
-    private func validate() throws(Failure) {
-        if autoRemove, restartPolicy.name != .no {
-            throw Failure(.invalid, "can't create 'AutoRemove' container with restart policy")
-        }
-        if let memory, memory < 6 << 20 { throw Failure(.invalid, "Minimum memory limit allowed is 6MB") }
-        if let memorySwap, memorySwap > 0, memorySwap < memory ?? 0 {
-            throw Failure(.invalid, "Minimum memoryswap limit should be larger than memory limit, see usage")
-        }
-        if memorySwap ?? 0 > 0, memory == nil {
-            throw Failure(.invalid, "You should always set the Memory limit when using Memoryswap limit, see usage")
-        }
-        if let memorySwappiness, memorySwappiness > 100 {
-            throw Failure(.invalid, "Invalid value: \(memorySwappiness), valid memory swappiness range is 0-100")
-        }
-        if nanoCPUs != nil, cpuPeriod != nil {
-            throw Failure(.invalid, "Conflicting options: Nano CPUs and CPU Period cannot both be set")
-        }
-        if nanoCPUs != nil, cpuQuota != nil {
-            throw Failure(.invalid, "Conflicting options: Nano CPUs and CPU Quota cannot both be set")
-        }
-        if let cpuPeriod, !(1000...1_000_000).contains(cpuPeriod) {
-            throw Failure(
-                .invalid, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
-        }
-        if let cpuQuota, cpuQuota < 1000 {
-            throw Failure(.invalid, "CPU cfs quota can not be less than 1ms (i.e. 1000)")
-        }
-        if !(-1000...1000).contains(oomScoreAdj) {
-            throw Failure(.invalid, "Invalid value \(oomScoreAdj), range for oom score adj is [-1000, 1000]")
-        }
-        if networkMode == "host", utsMode == "host", !links.isEmpty {
-            throw Failure(.invalid, "conflicting options: links and host networking")
-        }
-    }
-
     private static func list<Item>(
         _ fields: Fields, _ name: String, _ item: (JSON) throws(Failure) -> Item
     ) throws(Failure) -> [Item] {

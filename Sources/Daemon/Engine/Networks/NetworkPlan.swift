@@ -26,6 +26,9 @@ enum NetworkPlan {
         if let index = rest.firstIndex(where: { $0.network == mode }) { primary = rest.remove(at: index) }
         if let mac = config.macAddress, primary.macAddress == nil { primary.macAddress = mac }
         if mode == "host" || mode == "none" {
+            guard primary.aliases.isEmpty else {
+                throw Failure(.invalid, "network-scoped aliases are only supported for user-defined networks")
+            }
             guard rest.isEmpty else {
                 throw Failure(
                     .invalid, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")

@@ -111,11 +111,11 @@ struct NetworkingState: Sendable {
             networkID: network.id, networkName: network.name, endpointID: id, ipv4: nil, prefix: 0, gateway: nil,
             mac: nil, interface: "",
             hostInterface: "", aliases: wish.aliases, dnsNames: [], gatewayPriority: wish.gatewayPriority)
+        if !wish.aliases.isEmpty, !network.resolvesNames {
+            throw Failure(.invalid, "network-scoped aliases are only supported for user-defined networks")
+        }
         guard let bridge = active.bridge, var pool = active.pool else {
             return PlannedEndpoint(reference: wish.network, endpoint: endpoint, bridge: nil)
-        }
-        if !wish.aliases.isEmpty, !network.resolvesNames {
-            throw Failure(.invalid, "network-scoped alias is supported only for containers in user defined networks")
         }
         if let mac = wish.mac, mac.isMulticast {
             throw Failure(.invalid, "invalid MAC address \(mac): it names a group")
