@@ -33,15 +33,18 @@ public final class ProcessLister: Sendable {
 /// A column of `ps`.
 enum ProcessColumn: String, Sendable, Hashable {
     case user, uid, pid, ppid, c, stime, tty, time, cmd, pcpu, pmem, vsz, rss, stat, comm, args, etime, ni, nlwp, pgid
+    /// The owner's name under the title that `ps -f` gives it, and the beginning as `ps u` calls it.
+    case owner = "UID"
+    case begun = "START"
 
     /// The columns that `ps` arguments ask for.
     static func columns(_ arguments: [String]) throws(Failure) -> [ProcessColumn] {
         let words = arguments.flatMap { $0.split(separator: " ").map(String.init) }
         let joined = words.joined(separator: " ")
         switch joined {
-        case "", "-ef", "ef", "-e -f", "-f -e": return [.user, .pid, .ppid, .c, .stime, .tty, .time, .cmd]
+        case "", "-ef", "ef", "-e -f", "-f -e": return [.owner, .pid, .ppid, .c, .stime, .tty, .time, .cmd]
         case "aux", "-aux", "au", "axu":
-            return [.user, .pid, .pcpu, .pmem, .vsz, .rss, .tty, .stat, .stime, .time, .args]
+            return [.user, .pid, .pcpu, .pmem, .vsz, .rss, .tty, .stat, .begun, .time, .args]
         default: break
         }
         var columns: [ProcessColumn] = []
@@ -78,7 +81,6 @@ enum ProcessColumn: String, Sendable, Hashable {
 
     var title: String {
         switch self {
-        case .user: "UID"
         case .pcpu: "%CPU"
         case .pmem: "%MEM"
         case .comm, .args: "COMMAND"
@@ -89,7 +91,7 @@ enum ProcessColumn: String, Sendable, Hashable {
 
     func value(_ process: ProcessFacts, _ host: HostFacts) -> String {
         switch self {
-        case .user: host.users[process.uid] ?? String(process.uid)
+        case .user, .owner: host.users[process.uid] ?? String(process.uid)
         case .uid: String(process.uid)
         case .pid: String(process.pid)
         case .ppid: String(process.parent)
@@ -97,7 +99,7 @@ enum ProcessColumn: String, Sendable, Hashable {
         case .c, .pcpu:
             self == .c ? String(Int(process.share(host))) : Self.tenths(process.share(host))
         case .pmem: Self.tenths(host.memory > 0 ? Double(process.resident) * 100 / Double(host.memory) : 0)
-        case .stime: host.clock(process.startedAt(host))
+        case .stime, .begun: host.clock(process.startedAt(host))
         case .etime: Self.span(Int64(process.age(host)))
         case .tty: process.terminal
         case .time: Self.hours(process.ticks / host.ticksPerSecond)
