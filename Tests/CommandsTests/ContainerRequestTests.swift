@@ -60,7 +60,7 @@ struct ContainerRequestTests {
         #expect(host["Memory"] == JSON(64 << 20) && host["NanoCpus"] == 1_500_000_000 && host["PidsLimit"] == 10)
         #expect(host["PortBindings"]?["80/tcp"]?[0]?["HostPort"] == "8080")
         #expect(host["Binds"] == ["/a:/b:ro"] && host["Tmpfs"] == ["/t": "size=1m"])
-        #expect(host["CapDrop"] == ["ALL"] && host["CapAdd"] == ["NET_ADMIN"] && host["Privileged"] == true)
+        #expect(host["CapDrop"] == ["ALL"] && host["CapAdd"] == ["CAP_NET_ADMIN"] && host["Privileged"] == true)
         #expect(host["ReadonlyRootfs"] == true && host["Init"] == true)
         #expect(host["RestartPolicy"] == ["Name": "on-failure", "MaximumRetryCount": 3])
         #expect(host["ExtraHosts"] == ["db:10.0.0.1"] && host["NetworkMode"] == "front")
@@ -84,10 +84,39 @@ struct ContainerRequestTests {
             ["--ulimit", "nofile=20:10", "x"],
             ["--add-host", "nonsense", "x"], ["-v", "a:b:c:d", "x"], ["--network", "a", "--network", "a", "x"],
             ["--log-driver", "none", "--log-opt", "a=b", "x"], ["--env-file", "/nonexistent", "x"], ["-e", "=x", "x"],
+            ["--dns", "abc", "x"], ["-l", "=x", "x"], ["--sysctl", "kernel.hostname=x", "x"],
+            ["--ulimit", "odd=1", "x"],
+            ["--pid", "odd", "x"], ["--pid", "container:", "x"], ["--uts", "odd", "x"], ["--userns", "odd", "x"],
+            ["--cgroupns", "odd", "x"], ["--add-host", "a:b", "x"], ["--device", "/dev/null:/dev/x:q", "x"],
         ])
     func contradictions(words: [String]) throws {
-        let parsed = try ArgumentParser(options: ContainerOptions.all, stopsAtFirstArgument: true).parse(words)
-        #expect(throws: Failure.self) { try ContainerRequest(parsed, detached: false, environment: Environment([:])) }
+        #expect(throws: Failure.self) {
+            let parsed = try ArgumentParser(options: ContainerOptions.all, stopsAtFirstArgument: true).parse(words)
+            _ = try ContainerRequest(parsed, detached: false, environment: Environment([:]))
+        }
+    }
+
+    @Test(
+        "capabilities are sent in capitals, once and in order",
+        arguments: [
+            ([], [], [], []),
+            (["sys_time", "CAP_CHOWN", "chown"], ["kill"], ["CAP_CHOWN", "CAP_SYS_TIME"], ["CAP_KILL"]),
+            (["all", "chown"], ["kill"], ["ALL"], ["CAP_KILL"]), (["chown"], ["ALL", "kill"], ["CAP_CHOWN"], ["ALL"]),
+            (["chown"], ["CHOWN"], ["CAP_CHOWN"], []),
+        ] as [([String], [String], [String], [String])])
+    func capabilities(adding: [String], dropping: [String], added: [String], dropped: [String]) {
+        let names = CapabilityNames(adding: adding, dropping: dropping)
+        #expect(names.added == added && names.dropped == dropped)
+    }
+
+    @Test("hosts are added by names and addresses")
+    func extraHosts() throws {
+        #expect(try ExtraHost(parsing: "db=10.0.0.1").entry == "db:10.0.0.1")
+        #expect(try ExtraHost(parsing: "six:[::1]").entry == "six:::1")
+        #expect(try ExtraHost(parsing: "up:host-gateway").entry == "up:host-gateway")
+        for text in ["", "name", "=1.2.3.4", "name:somewhere", "name:1.2.3"] {
+            #expect(throws: Failure.self) { try ExtraHost(parsing: text) }
+        }
     }
 }
 

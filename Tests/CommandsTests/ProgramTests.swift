@@ -183,10 +183,7 @@ struct ProgramTests {
             ),
             (["tag", "a", "B c"], 1, "invalid reference format: repository name (library/B c) must be lowercase\n"),
             (["build", "/nonexistent"], 1, "unable to prepare context: path \"/nonexistent\" not found\n"),
-            (
-                ["run", "-it", "x"], 125,
-                "skiff: the input device is not a TTY\n\nRun 'skiff run --help' for more information\n"
-            ),
+            (["run", "-it", "x"], 1, "the input device is not a TTY\n"),
         ] as [([String], Int32, String)])
     func failures(words: [String], code: Int32, text: String) {
         let error = Mutex<[UInt8]>([])

@@ -126,7 +126,7 @@ extension Option where Value == Int64? {
     ) -> Option {
         parsed(name, short: short, help, placeholder: placeholder, defaultText: defaultText) { (text) throws(Failure) in
             guard let number = Int64(text) else {
-                throw Failure(.invalid, "parsing \"\(text)\": invalid syntax")
+                throw Failure(.invalid, "strconv.ParseInt: parsing \"\(text)\": invalid syntax")
             }
             return number
         }

@@ -1,10 +1,13 @@
 /// Rows of cells in columns, as Go's tabwriter lays them out for Docker: ten columns wide at least, three spaces between,
 /// nothing after the last cell.
 struct Table {
-    private static let minimumWidth = 10
     private static let gap = 3
 
+    /// Characters of the narrowest column, gap included.
+    var minimumWidth = 10
     private(set) var rows: [[String]] = []
+
+    init(minimumWidth: Int = 10) { self.minimumWidth = minimumWidth }
 
     /// A row of cells separated by tabs; text of several lines becomes several rows.
     mutating func add(_ line: String) {
@@ -17,7 +20,7 @@ struct Table {
         var widths: [Int] = []
         for row in rows {
             for (column, cell) in row.dropLast().enumerated() {
-                if column == widths.count { widths.append(Self.minimumWidth) }
+                if column == widths.count { widths.append(minimumWidth) }
                 widths[column] = max(widths[column], cell.count + Self.gap)
             }
         }

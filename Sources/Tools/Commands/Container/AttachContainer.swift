@@ -16,13 +16,13 @@ enum AttachContainer {
         let container = try client.json(Request(.get, "\(ContainerRun.path(invocation.arguments[0]))/json"))
         let state = container["State"]
         guard state?["Running"]?.boolValue == true else {
-            throw Failure(.conflict, "cannot attach to a stopped container, start it first")
+            throw Failure(.conflict, "You cannot attach to a stopped container, start it first")
         }
         if state?["Paused"]?.boolValue == true {
-            throw Failure(.conflict, "cannot attach to a paused container, unpause it first")
+            throw Failure(.conflict, "You cannot attach to a paused container, unpause it first")
         }
         if state?["Restarting"]?.boolValue == true {
-            throw Failure(.conflict, "cannot attach to a restarting container, wait until it is running")
+            throw Failure(.conflict, "You cannot attach to a restarting container, wait until it is running")
         }
         let attachment = Attachment(invocation: invocation, client: client, container: container)
         return try attachment.run(

@@ -1,4 +1,5 @@
 internal import Failures
+internal import Linux
 
 /// The options that `run` and `create` share; what they mean is in ``ContainerRequest``.
 enum ContainerOptions {
@@ -13,7 +14,7 @@ enum ContainerOptions {
             throw Failure(.invalid, "valid streams are STDIN, STDOUT and STDERR")
         }
     }
-    static let env = Option<[String]>.list("env", short: "e", "Set environment variables")
+    static let env = EnvironmentList.option
     static let envFile = Option<[String]>.list("env-file", "Read in a file of environment variables")
     static let workdir = Option<String?>.text("workdir", short: "w", "Working directory inside the container")
     static let user = Option<String?>.text(
@@ -21,7 +22,10 @@ enum ContainerOptions {
     static let entrypoint = Option<String?>.text("entrypoint", "Overwrite the default ENTRYPOINT of the image")
     static let hostname = Option<String?>.text("hostname", short: "h", "Container host name")
     static let domainname = Option<String?>.text("domainname", "Container NIS domain name")
-    static let labels = Option<[String]>.list("label", short: "l", "Set meta data on a container")
+    static let labels = Option<[String]>.list("label", short: "l", "Set meta data on a container") {
+        (text) throws(Failure) in
+        if keyValue(text).name.isEmpty { throw Failure(.invalid, "invalid label '\(text)': empty name") }
+    }
     static let labelFiles = Option<[String]>.list("label-file", "Read in a line delimited file of labels")
     static let annotations = Option<[String]>.list(
         "annotation", "Add an annotation to the container (passed through to the OCI runtime)", placeholder: "map")
@@ -53,14 +57,10 @@ enum ContainerOptions {
 
     // MARK: Network
 
-    static let publish = Option<[String]>.list("publish", short: "p", "Publish a container's port(s) to the host") {
-        (text) throws(Failure) in _ = try PortSpec(parsing: text)
-    }
+    static let publish = Option<[String]>.list("publish", short: "p", "Publish a container's port(s) to the host")
     static let publishAll = Option<Bool>.flag(
         "publish-all", short: "P", "Publish all exposed ports to random ports")
-    static let expose = Option<[String]>.list("expose", "Expose a port or a range of ports") {
-        (text) throws(Failure) in _ = try PortSpec(exposing: text)
-    }
+    static let expose = Option<[String]>.list("expose", "Expose a port or a range of ports")
     static let network = Option<[String]>.list("network", "Connect a container to a network", placeholder: "network")
     static let net = Option<[String]>.list("net", "Connect a container to a network", placeholder: "network").hidden
     static let networkAlias = Option<[String]>.list("network-alias", "Add network-scoped alias for the container")
@@ -69,8 +69,14 @@ enum ContainerOptions {
     static let macAddress = Option<String?>.text(
         "mac-address", "Container MAC address (e.g., 92:d0:c6:0a:29:33)")
     static let links = Option<[String]>.list("link", "Add link to another container")
-    static let addHost = Option<[String]>.list("add-host", "Add a custom host-to-IP mapping (host:ip)")
-    static let dns = Option<[String]>.list("dns", "Set custom DNS servers")
+    static let addHost = Option<[String]>.list("add-host", "Add a custom host-to-IP mapping (host:ip)") {
+        (text) throws(Failure) in _ = try ExtraHost(parsing: text)
+    }
+    static let dns = Option<[String]>.list("dns", "Set custom DNS servers") { (text) throws(Failure) in
+        guard isInternetAddress(text) else {
+            throw Failure(.invalid, "IP address is not correctly formatted: \(text)")
+        }
+    }
     static let dnsOption = Option<[String]>.list("dns-option", "Set DNS options")
     static let dnsSearch = Option<[String]>.list("dns-search", "Set custom DNS search domains")
 
@@ -101,7 +107,9 @@ enum ContainerOptions {
     static let blkioWeight = Option<Int64?>.integer(
         "blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable", placeholder: "uint16")
     static let pidsLimit = Option<Int64?>.integer("pids-limit", "Tune container pids limit (set -1 for unlimited)")
-    static let ulimits = Option<[String]>.list("ulimit", "Ulimit options", placeholder: "ulimit")
+    static let ulimits = Option<[String]>.list("ulimit", "Ulimit options", placeholder: "ulimit") {
+        (text) throws(Failure) in _ = try ContainerRequest.ulimit(text)
+    }
     static let cgroupParent = Option<String?>.text("cgroup-parent", "Optional parent cgroup for the container")
 
     // MARK: Isolation
@@ -110,7 +118,12 @@ enum ContainerOptions {
     static let capDrop = Option<[String]>.list("cap-drop", "Drop Linux capabilities")
     static let privileged = Option<Bool>.flag("privileged", "Give extended privileges to this container")
     static let securityOpt = Option<[String]>.list("security-opt", "Security Options")
-    static let sysctls = Option<[String]>.list("sysctl", "Sysctl options", placeholder: "map")
+    static let sysctls = Option<[String]>.list("sysctl", "Sysctl options", placeholder: "map") {
+        (text) throws(Failure) in
+        guard NamespacedSysctl.contains(keyValue(text).name) else {
+            throw Failure(.invalid, "sysctl '\(text)' is not allowed")
+        }
+    }
     static let ipc = Option<String?>.text("ipc", "IPC mode to use")
     static let pid = Option<String?>.text("pid", "PID namespace to use")
     static let uts = Option<String?>.text("uts", "UTS namespace to use")

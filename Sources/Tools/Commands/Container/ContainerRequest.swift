@@ -124,6 +124,11 @@ struct ContainerRequest: Sendable {
         host.ulimits = limits.isEmpty ? nil : limits
     }
 
+    private static let ulimitNames: Set<String> = [
+        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
+        "rtprio", "rttime", "sigpending", "stack",
+    ]
+
     /// "nofile=1024:2048".
     static func ulimit(_ text: String) throws(Failure) -> Ulimit {
         let (name, value) = keyValue(text)
@@ -131,6 +136,7 @@ struct ContainerRequest: Sendable {
         guard !name.isEmpty, (1...2).contains(numbers.count), let soft = numbers[0],
             let hard = numbers[numbers.count - 1]
         else { throw Failure(.invalid, "invalid ulimit argument: \(text)") }
+        guard ulimitNames.contains(name) else { throw Failure(.invalid, "invalid ulimit type: \(name)") }
         guard hard == -1 || (soft != -1 && soft <= hard) else {
             throw Failure(.invalid, "ulimit soft limit must be less than or equal to hard limit: \(soft) > \(hard)")
         }
@@ -145,14 +151,15 @@ struct ContainerRequest: Sendable {
 
     private static func addIsolation(_ parsed: ParsedArguments, to host: inout HostConfig) throws(Failure) {
         host.privileged = parsed[Options.privileged] ? true : nil
-        host.capAdd = parsed[Options.capAdd].nonEmpty
-        host.capDrop = parsed[Options.capDrop].nonEmpty
+        let capabilities = CapabilityNames(adding: parsed[Options.capAdd], dropping: parsed[Options.capDrop])
+        host.capAdd = capabilities.added.nonEmpty
+        host.capDrop = capabilities.dropped.nonEmpty
         host.readonlyRootfs = parsed[Options.readOnly] ? true : nil
         host.ipcMode = parsed[Options.ipc]
-        host.pidMode = parsed[Options.pid]
-        host.utsMode = parsed[Options.uts]
-        host.usernsMode = parsed[Options.userns]
-        host.cgroupnsMode = parsed[Options.cgroupns]
+        host.pidMode = try mode(parsed[Options.pid], "--pid", "PID", ["host"], sharing: true)
+        host.utsMode = try mode(parsed[Options.uts], "--uts", "UTS", ["host"])
+        host.usernsMode = try mode(parsed[Options.userns], "--userns", "USER", ["host"])
+        host.cgroupnsMode = try mode(parsed[Options.cgroupns], "--cgroupns", "CGROUP", ["host", "private"])
         host.runtime = parsed[Options.runtime]
         host.groupAdd = parsed[Options.groupAdd].nonEmpty
         host.`init` = parsed[Options.initProcess]
@@ -180,6 +187,18 @@ struct ContainerRequest: Sendable {
         host.securityOpt = security.nonEmpty
     }
 
+    /// A namespace's mode, one of a few words or another container's.
+    private static func mode(
+        _ mode: String?, _ option: String, _ kind: String, _ words: Set<String>, sharing: Bool = false
+    ) throws(Failure) -> String? {
+        let other = "container:"
+        guard let mode, !mode.isEmpty, !words.contains(mode) else { return mode }
+        guard sharing, mode.hasPrefix(other), mode != other else {
+            throw Failure(.invalid, "\(option): invalid \(kind) mode")
+        }
+        return mode
+    }
+
     /// A seccomp profile is sent as its text: the engine may not see our files.
     private static func securityOption(_ text: String) throws(Failure) -> String {
         let (key, value) = keyValue(text)
@@ -201,9 +220,11 @@ struct ContainerRequest: Sendable {
         var binds: [String] = []
         for volume in parsed[Options.volumes] {
             let parts = volume.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count <= 3, !parts.contains("") else {
-                throw Failure(.invalid, "invalid volume specification: '\(volume)'")
+            guard !volume.isEmpty else { throw Failure(.invalid, "invalid empty volume spec") }
+            guard !parts.contains("") else {
+                throw Failure(.invalid, "invalid spec: \(volume): empty section between colons")
             }
+            guard parts.count <= 3 else { throw Failure(.invalid, "invalid volume specification: '\(volume)'") }
             if parts.count == 1 {
                 config.volumes = (config.volumes ?? [:]).merging([parts[0]: EmptyObject()]) { $1 }
             } else {
@@ -240,6 +261,7 @@ struct ContainerRequest: Sendable {
         case 3 where isMode(parts[2]):
             mapping.pathInContainer = parts[1]
             mapping.cgroupPermissions = parts[2]
+        case 3: throw Failure(.invalid, "bad mode specified: \(parts[2])")
         default: throw Failure(.invalid, "invalid device specification: \(text)")
         }
         return mapping
@@ -267,13 +289,7 @@ struct ContainerRequest: Sendable {
     }
 
     private static func addNames(_ parsed: ParsedArguments, to host: inout HostConfig) throws(Failure) {
-        let hosts = try parsed[Options.addHost].map { text throws(Failure) -> String in
-            guard let separator = text.firstIndex(where: { $0 == "=" || $0 == ":" }), separator != text.startIndex
-            else {
-                throw Failure(.invalid, "bad format for add-host: \"\(text)\"")
-            }
-            return "\(text[..<separator]):\(text[text.index(after: separator)...])"
-        }
+        let hosts = try parsed[Options.addHost].map { text throws(Failure) in try ExtraHost(parsing: text).entry }
         host.extraHosts = hosts.nonEmpty
         host.dns = parsed[Options.dns].nonEmpty
         host.dnsOptions = parsed[Options.dnsOption].nonEmpty

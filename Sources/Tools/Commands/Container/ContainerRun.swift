@@ -30,9 +30,8 @@ struct ContainerRun {
         }
         if pull == "always" { try fetch() }
         do throws(Failure) { return try send(request, name, platform) } catch {
-            guard let engine = error.cause as? EngineError, engine.status == 404, pull == "missing",
-                engine.message.hasPrefix("No such image")
-            else { throw error }
+            // An engine says that something is missing here of nothing but the image, or its platform.
+            guard let engine = error.cause as? EngineError, engine.status == 404, pull == "missing" else { throw error }
             if !quiet { console.error("Unable to find image '\(ImagePull.familiar(request.image))' locally") }
             try fetch()
             return try send(request, name, platform)

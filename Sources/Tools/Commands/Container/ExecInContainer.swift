@@ -14,7 +14,7 @@ enum ExecInContainer {
     private static let user = Option<String?>.text(
         "user", short: "u", "Username or UID (format: \"<name|uid>[:<group|gid>]\")")
     private static let privileged = Option<Bool>.flag("privileged", "Give extended privileges to the command")
-    private static let env = Option<[String]>.list("env", short: "e", "Set environment variables")
+    private static let env = EnvironmentList.option
     private static let envFile = Option<[String]>.list("env-file", "Read in a file of environment variables")
     private static let workdir = Option<String?>.text("workdir", short: "w", "Working directory inside the container")
 

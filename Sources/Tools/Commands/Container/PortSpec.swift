@@ -55,7 +55,9 @@ struct PortSpec: Sendable, Hashable {
         }
         guard let target = fields["target"] else { throw Failure(.invalid, "port \(text) needs a target") }
         let published = fields["published"].map { "\($0):" } ?? ""
-        return try PortSpec(parsing: "\(published)\(target)/\(fields["protocol"] ?? "tcp")")
+        var spec = try PortSpec(parsing: "\(published)\(target)/\(fields["protocol"] ?? "tcp")")
+        spec.hostIP = fields["host_ip"] ?? ""
+        return spec
     }
 
     private static func splitTransport(_ text: String) throws(Failure) -> (String, String) {

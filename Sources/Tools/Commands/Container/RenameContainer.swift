@@ -8,10 +8,15 @@ enum RenameContainer {
         invocation throws(Failure) in
         let name = invocation.arguments[1]
         guard !name.isEmpty else {
-            throw Failure(.invalid, "error: Neither old nor new names may be empty")
+            throw Failure(.invalid, "Error: Neither old nor new names may be empty")
         }
+        let client = try invocation.engine()
         let path = "\(ContainerRun.path(invocation.arguments[0]))/rename"
-        try invocation.engine().json(Request(.post, path, query: [("name", name)]))
+        do throws(Failure) { try client.json(Request(.post, path, query: [("name", name)])) } catch {
+            guard error.cause is EngineError else { throw error }
+            invocation.console.error(Report.line(for: error))
+            throw Failure(.invalid, "Error: failed to rename container named \(invocation.arguments[0])")
+        }
         return .success
     }
 }

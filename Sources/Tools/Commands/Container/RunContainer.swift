@@ -17,6 +17,7 @@ enum RunContainer {
         options: Options.all + [detach, signalProxy, DetachKeys.option], arguments: atLeast(1),
         stopsAtFirstArgument: true
     ) { invocation throws(Failure) in
+        try checkStreams(invocation)
         do throws(Failure) { return try run(invocation) } catch {
             if error.cause is Exit { throw error }
             // What went wrong before the container's own command is 125, whatever it was.
@@ -26,17 +27,25 @@ enum RunContainer {
         }
     }
 
-    private static func run(_ invocation: Invocation) throws(Failure) -> ExitCode {
-        let detached = invocation[detach]
-        if detached, !invocation[Options.attach].isEmpty {
+    /// What is wrong with the person's own streams is no failure to run: Docker's client ends with 1 for it, not 125.
+    private static func checkStreams(_ invocation: Invocation) throws(Failure) {
+        if invocation[detach], !invocation[Options.attach].isEmpty {
             throw Failure(.invalid, "conflicting options: cannot specify both --attach and --detach")
         }
+        let attached = invocation[Options.attach]
+        let takesInput =
+            attached.isEmpty ? invocation[Options.interactive] : attached.contains { $0.lowercased() == "stdin" }
+        if invocation[Options.tty], takesInput, !invocation[detach], !invocation.console.inputIsTerminal {
+            throw Failure(.invalid, "the input device is not a TTY")
+        }
+        _ = try DetachKeys(parsing: invocation[DetachKeys.option] ?? DetachKeys.standard)
+    }
+
+    private static func run(_ invocation: Invocation) throws(Failure) -> ExitCode {
+        let detached = invocation[detach]
         if let file = invocation[Options.cidFile] { try ContainerRun.claimIDFile(file) }
         var request = try ContainerRequest(invocation.parsed, detached: detached, environment: invocation.environment)
         let tty = invocation[Options.tty]
-        if tty, !detached, invocation[Options.interactive], !invocation.console.inputIsTerminal {
-            throw Failure(.invalid, "the input device is not a TTY")
-        }
         if tty, let size = ContainerTerminal.size { request.setConsoleSize(size) }
         let keys = try DetachKeys(parsing: invocation[DetachKeys.option] ?? DetachKeys.standard)
 

@@ -17,10 +17,13 @@ enum ShowPorts {
             return .success
         }
         let wanted = invocation.arguments[1]
+        guard UInt16(wanted.prefix { $0 != "/" }) != nil else {
+            throw Failure(.invalid, "Error: invalid port (\(wanted)): want a number, as in 80 or 53/udp")
+        }
         let port = wanted.contains("/") ? wanted.lowercased() : "\(wanted)/tcp"
         let found = places(ports[port] ?? .null)
         guard !found.isEmpty else {
-            throw Failure(.notFound, "Error: No public port '\(port)' published for \(name)")
+            throw Failure(.notFound, "Error: No public port '\(wanted)' published for \(name)")
         }
         for place in found { invocation.console.print(place) }
         return .success

@@ -12,7 +12,7 @@ enum ShowProcesses {
         let query = arguments.isEmpty ? [] : [("ps_args", arguments)]
         let path = "\(ContainerRun.path(invocation.arguments[0]))/top"
         let answer = try invocation.engine().json(Request(.get, path, query: query))
-        var table = Table()
+        var table = Table(minimumWidth: 20)
         let rows =
             [answer["Titles"]?.arrayValue ?? []] + (answer["Processes"]?.arrayValue ?? []).map { $0.arrayValue ?? [] }
         for row in rows { table.add(row.map { $0.stringValue ?? $0.text }.joined(separator: "\t")) }

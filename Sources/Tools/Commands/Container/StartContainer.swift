@@ -17,10 +17,18 @@ enum StartContainer {
         let client = try invocation.engine()
         let containers = ContainerRun(client: client, console: invocation.console)
         guard invocation[attach] || invocation[interactive] else {
-            return try invocation.forEachArgument(invocation.arguments) { name throws(Failure) in
-                try containers.start(name)
+            var failed: [String] = []
+            let code = try invocation.forEachArgument(invocation.arguments) { name throws(Failure) in
+                do throws(Failure) { try containers.start(name) } catch {
+                    failed.append(name)
+                    throw error
+                }
                 invocation.console.print(name)
             }
+            if !failed.isEmpty {
+                invocation.console.error("Error: failed to start containers: \(failed.joined(separator: ", "))")
+            }
+            return code
         }
         guard invocation.arguments.count == 1 else {
             throw Failure(.invalid, "you cannot start and attach multiple containers at once")

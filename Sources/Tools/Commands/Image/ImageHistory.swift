@@ -37,7 +37,7 @@ enum ImageHistory {
         return Row([
             "ID": .string(truncated ? String(id.drop(prefix: "sha256:").prefix(12)) : id),
             "CreatedSince": .string(created.seconds <= 0 ? "N/A" : created.ago(from: now)),
-            "CreatedAt": .string(created.rfc3339Nano),
+            "CreatedAt": .string(created.rfc3339),
             "CreatedBy": .string(truncated ? ellipsis(command, 45) : command),
             "Size": .string(human ? ByteSize.decimal(size) : String(size)),
             "Comment": entry["Comment"] ?? "",

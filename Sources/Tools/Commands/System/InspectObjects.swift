@@ -13,7 +13,10 @@ enum InspectObjects {
         var kinds = Inspection.Kind.all
         if let name = invocation[type], !name.isEmpty {
             kinds = kinds.filter { $0.name == name }
-            guard !kinds.isEmpty else { throw Failure(.invalid, "unknown type: \"\(name)\"") }
+            guard !kinds.isEmpty else {
+                let names = Inspection.Kind.all.map { "\"\($0.name)\"" }.sorted().joined(separator: ", ")
+                throw Failure(.invalid, "unknown type: \"\(name)\": must be one of \(names)")
+            }
         }
         let query = invocation[size] ? [("size", "1")] : []
         return try Inspection(invocation: invocation, kinds: kinds, query: query).run(

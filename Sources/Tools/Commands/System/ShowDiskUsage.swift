@@ -42,12 +42,15 @@ enum ShowDiskUsage {
 
     private static func rows(_ usage: JSON) -> [Row] {
         var images = Sum()
+        var used: Int64 = 0
         for image in usage["Images"]?.arrayValue ?? [] {
-            images.add(image["Size"]?.intValue ?? 0, isActive: (image["Containers"]?.intValue ?? 0) > 0)
+            let size = image["Size"]?.intValue ?? 0, isActive = (image["Containers"]?.intValue ?? 0) > 0
+            images.add(size, isActive: isActive)
+            if isActive { used += max(0, size - max(0, image["SharedSize"]?.intValue ?? 0)) }
         }
         // Layers that images share are counted once by the engine.
         if let layers = usage["LayersSize"]?.intValue { images.size = layers }
-        images.idle = min(images.idle, images.size)
+        images.idle = max(0, images.size - used)
         var containers = Sum()
         for container in usage["Containers"]?.arrayValue ?? [] {
             let active = ["running", "paused", "restarting"].contains(container["State"]?.stringValue ?? "")

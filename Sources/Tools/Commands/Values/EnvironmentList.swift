@@ -3,6 +3,12 @@ internal import Linux
 
 /// The lines of `-e`, `--env-file`, `-l` and `--label-file`.
 enum EnvironmentList {
+    /// `-e`, wherever it is taken.
+    static let option = Option<[String]>.list("env", short: "e", "Set environment variables") {
+        (line) throws(Failure) in
+        if line.hasPrefix("=") { throw Failure(.invalid, "invalid environment variable: \(line)") }
+    }
+
     /// Names and values for a container; a name alone takes its value from here, or is left out.
     static func variables(files: [String], lines: [String], from environment: Environment) throws(Failure) -> [String] {
         var result: [String] = []
@@ -12,10 +18,7 @@ enum EnvironmentList {
     }
 
     private static func resolved(_ line: String, _ environment: Environment) throws(Failure) -> String? {
-        if line.contains("=") {
-            guard !line.hasPrefix("=") else { throw Failure(.invalid, "invalid environment variable: \(line)") }
-            return line
-        }
+        if line.contains("=") { return line }
         return environment.variables[line].map { "\(line)=\($0)" }
     }
 

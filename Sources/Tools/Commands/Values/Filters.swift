@@ -4,11 +4,17 @@ internal import JSON
 /// `--filter key=value` lists as the API takes them: `{"key":{"value":true}}`.
 enum Filters {
     static let option = Option<[String]>.list(
-        "filter", short: "f", "Filter output based on conditions provided", placeholder: "filter")
+        "filter", short: "f", "Filter output based on conditions provided", placeholder: "filter", checking: pair)
 
     /// The same without its letter, where `-f` is another option.
     static let longOption = Option<[String]>.list(
-        "filter", "Provide filter values (e.g. \"until=<timestamp>\")", placeholder: "filter")
+        "filter", "Provide filter values (e.g. \"until=<timestamp>\")", placeholder: "filter", checking: pair)
+
+    private static let pair: @Sendable (String) throws(Failure) -> Void = { (text) throws(Failure) in
+        guard text.contains("=") else {
+            throw Failure(.invalid, "bad format of filter (expected name=value)")
+        }
+    }
 
     static func json(_ filters: [String]) throws(Failure) -> JSON {
         var object = JSON.object([:])

@@ -78,7 +78,10 @@ struct Moment: Sendable, Hashable, Comparable {
         } else if let ago = try? GoDuration.parse(text) {
             self = now.adding(nanoseconds: -ago)
         } else {
-            throw Failure(.invalid, "invalid time \(text): want 2026-11-21T08:30:00, seconds since 1970, or 10m")
+            throw Failure(
+                .invalid,
+                "failed to parse value as time or duration: \"\(text)\" (want 2026-11-21T08:30:00, seconds since 1970, or 10m)"
+            )
         }
     }
 
@@ -134,6 +137,13 @@ struct Moment: Sendable, Hashable, Comparable {
             offset == 0
             ? "Z" : "\(offset < 0 ? "-" : "+")\(digits(abs(offset) / 3600, 2)):\(digits(abs(offset) / 60 % 60, 2))"
         return "\(date(time))T\(clock(time)).\(digits(nanoseconds, 9))\(zone)"
+    }
+
+    /// "2026-11-21T08:30:00+01:00".
+    var rfc3339: String {
+        let whole = rfc3339Nano
+        guard let dot = whole.firstIndex(of: ".") else { return whole }
+        return String(whole[..<dot] + whole[dot...].drop { $0 == "." || $0.isNumber })
     }
 
     private var local: (tm, Int64, String) {
