@@ -12,6 +12,8 @@ struct PrivateDaemon: Sendable {
     /// The data root; inside `home` unless the test wants it elsewhere.
     let root: String
     let number: Int
+    /// The network namespace that is the daemon's host; nil is the machine's.
+    let network: SharedDescriptor?
     private let process: Mutex<pid_t>.Holder
 
     var socket: String { home + "/skiff.sock" }
@@ -23,11 +25,15 @@ struct PrivateDaemon: Sendable {
     private static let counter = Atomic<Int>(Int(getpid()) % 200)
 
     /// Runs a test with a daemon and Debian's busybox as the image `busybox`.
+    ///
+    /// - Parameter ownNetwork: the daemon's host is a network namespace of its own, in which nobody else has links or rules.
     static func with(
-        _ flags: [String] = [], image: Bool = true, root: String? = nil, _ body: (PrivateDaemon) async throws -> Void
+        _ flags: [String] = [], image: Bool = true, ownNetwork: Bool = false, root: String? = nil,
+        _ body: (PrivateDaemon) async throws -> Void
     ) async throws {
         let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
-        let daemon = PrivateDaemon(number: number, root: root)
+        let network = ownNetwork ? SharedDescriptor(try NetworkNamespace.make().descriptor.duplicate()) : nil
+        let daemon = PrivateDaemon(number: number, network: network, root: root)
         try makeDirectories(daemon.home, mode: 0o700)
         do {
             try await daemon.start(flags)
@@ -42,8 +48,9 @@ struct PrivateDaemon: Sendable {
         daemon.expectNothingLeft()
     }
 
-    private init(number: Int, root: String?) {
+    private init(number: Int, network: SharedDescriptor?, root: String?) {
         self.number = number
+        self.network = network
         home = "/tmp/skiff-e2e.\(getpid()).\(number)"
         self.root = root ?? home + "/data"
         process = Mutex<pid_t>.Holder(0)
@@ -63,7 +70,7 @@ struct PrivateDaemon: Sendable {
             environment: ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"],
             descriptors: [(file.raw, 1), (file.raw, 2)])
         if !exists(home + "/daemon.json") { try writeFile(home + "/daemon.json", Array("{}".utf8)) }
-        let pid = try spawn.start()
+        let pid = try spawn.start(in: network)
         process.value.withLock { $0 = pid }
         try await eventually("skiffd to answer on \(socket)") {
             if try reapIfEnded(pid) {

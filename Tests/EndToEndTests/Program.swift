@@ -29,7 +29,8 @@ enum Program {
 
     /// Runs to the end with all output collected; a program that takes longer than `seconds` is killed (code 137).
     static func run(
-        _ path: String, _ arguments: [String], environment: [String] = [], input: [UInt8] = [], seconds: Int = 120
+        _ path: String, _ arguments: [String], environment: [String] = [], input: [UInt8] = [], seconds: Int = 120,
+        network: SharedDescriptor? = nil
     ) async throws -> Finished {
         try await onThread {
             let stdin = try Pipe().release(), stdout = try Pipe().release(), stderr = try Pipe().release()
@@ -37,7 +38,7 @@ enum Program {
                 path, arguments: [path] + arguments,
                 environment: environment + ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root"],
                 descriptors: [(stdin.read, 0), (stdout.write, 1), (stderr.write, 2)])
-            let pid = try spawn.start()
+            let pid = try spawn.start(in: network)
             for raw in [stdin.read, stdout.write, stderr.write] { close(raw) }
             defer { for raw in [stdout.read, stderr.read] { close(raw) } }
             return try collect(pid, stdin.write, stdout.read, stderr.read, input, seconds)
@@ -106,6 +107,14 @@ enum Program {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return time.tv_sec
+    }
+}
+
+extension Spawn {
+    /// Starts the program with a network namespace for its host's, nil for this process's own.
+    func start(in network: SharedDescriptor?) throws(SystemError) -> pid_t {
+        guard let network else { return try start() }
+        return try NetworkNamespace.run(in: network.raw) { () throws(SystemError) in try start() }
     }
 }
 

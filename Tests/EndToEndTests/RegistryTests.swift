@@ -8,53 +8,11 @@ import Testing
 /// Images carried through a real registry: Debian's docker-registry on loopback.
 @Suite(
     .serialized, .enabled(if: isRoot, "an engine needs root"),
-    .enabled(if: Program.find("docker-registry") != nil, "docker-registry is not installed"))
+    .enabled(if: LocalRegistry.program != nil, "docker-registry is not installed"))
 struct RegistryTests {
-    /// Runs the registry in a folder of the daemon's for as long as the body takes.
-    ///
-    /// - Parameter user: a line of an `htpasswd` file: who may use it.
-    private func withRegistry(
-        _ daemon: PrivateDaemon, user: String? = nil, _ body: (String) async throws -> Void
-    ) async throws {
-        let port = 20000 + Int(getpid()) % 20000 + daemon.number % 100
-        let folder = daemon.home + "/registry"
-        try makeDirectories(folder)
-        try writeFile(
-            folder + "/config.yml",
-            Array(
-                """
-                version: 0.1
-                log: {level: error}
-                http: {addr: "127.0.0.1:\(port)"}
-                storage: {filesystem: {rootdirectory: \(folder)/data}}
-
-                """.utf8)
-                + (user == nil ? [] : Array("auth: {htpasswd: {realm: test, path: \(folder)/htpasswd}}\n".utf8)))
-        if let user { try writeFile(folder + "/htpasswd", Array("\(user)\n".utf8)) }
-        let program = try #require(Program.find("docker-registry"))
-        let pid = try Spawn(program, arguments: ["docker-registry", "serve", folder + "/config.yml"]).start()
-        func end() {
-            kill(pid, SIGTERM)
-            _ = try? PidFD(pid).wait()
-        }
-        do {
-            try await eventually("the registry to answer") {
-                let answer = try await Program.run(
-                    Program.find("curl") ?? "curl",
-                    ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:\(port)/v2/"])
-                return answer.output == (user == nil ? "200" : "401")
-            }
-            try await body("127.0.0.1:\(port)")
-        } catch {
-            end()
-            throw error
-        }
-        end()
-    }
-
     @Test func whatIsPushedComesBackTheSame() async throws {
         try await PrivateDaemon.with { daemon in
-            try await withRegistry(daemon) { registry in
+            try await LocalRegistry.with(daemon) { registry in
                 let name = "\(registry)/fleet/boat:1"
                 try await daemon.must("tag", "busybox", name)
                 let pushed = try await daemon.must("push", name)
@@ -73,25 +31,25 @@ struct RegistryTests {
 
     @Test func onlyWhoLogsInPushesAndPulls() async throws {
         try await PrivateDaemon.with { daemon in
-            // bcrypt of "secret"
-            let hash = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
-            try await withRegistry(daemon, user: "sailor:\(hash)") { registry in
+            try await LocalRegistry.with(daemon, asksForName: true) { registry in
                 let name = "\(registry)/locked/boat:1"
                 try await daemon.must("tag", "busybox", name)
                 let anonymous = try await daemon.skiff("push", name)
                 #expect(anonymous.code == 1 && anonymous.errors.contains("no basic auth credentials"))
-                let wrong = try await daemon.skiff("login", "-u", "sailor", "-p", "guess", registry)
+                let wrong = try await daemon.skiff("login", "-u", LocalRegistry.user, "-p", "guess", registry)
                 #expect(wrong.code == 1 && wrong.errors.contains("unauthorized"), "\(wrong.errors)")
                 let denied = try await daemon.skiff("pull", name)
                 #expect(denied.code == 1 && denied.errors.contains("pull access denied"), "\(denied.errors)")
-                try await daemon.must("login", "-u", "sailor", "--password-stdin", registry, input: "secret\n")
+                try await daemon.must(
+                    "login", "-u", LocalRegistry.user, "--password-stdin", registry,
+                    input: LocalRegistry.password + "\n")
                 try await daemon.must("push", name)
                 try await daemon.must("rmi", name)
                 try await daemon.must("pull", name)
                 #expect(try await daemon.must("run", "--rm", name, "echo", "in").line == "in")
                 // The secret is nowhere but in the client's own file.
                 let log = daemon.log(lines: 10_000)
-                #expect(!log.contains("secret"))
+                #expect(!log.contains(LocalRegistry.password))
                 try await daemon.must("logout", registry)
                 #expect(try await daemon.skiff("push", name).code == 1)
             }
@@ -103,7 +61,7 @@ struct RegistryTests {
             let base = try await readFile(PrivateDaemon.busyboxArchive(in: daemon.home))
             let image = try TestImage(
                 tars: [base, TestImage.tar(["cargo": noise(300_000)])], packed: [.zstd])
-            try await withRegistry(daemon) { registry in
+            try await LocalRegistry.with(daemon) { registry in
                 let name = "\(registry)/packed:1"
                 try writeFile(daemon.home + "/packed.tar", try image.dockerArchive(names: [name]))
                 try await daemon.must("load", "-i", daemon.home + "/packed.tar")
@@ -126,7 +84,7 @@ struct RegistryTests {
 
     @Test func anotherDaemonPullsWhatOnePushed() async throws {
         try await PrivateDaemon.with { first in
-            try await withRegistry(first) { registry in
+            try await LocalRegistry.with(first) { registry in
                 let name = "\(registry)/shared:1"
                 try await first.must("tag", "busybox", name)
                 try await first.must("push", name)
