@@ -49,6 +49,12 @@ public struct JSONObject: Sendable {
         return entries.last { equalIgnoringASCIICase($0.key, key) }?.value
     }
 
+    /// The name by which a member is there that differs from this one in ASCII case at most; the exact one wins.
+    public func name(ignoringCaseOf key: String) -> String? {
+        if position(of: key) != nil { return key }
+        return entries.last { equalIgnoringASCIICase($0.key, key) }?.key
+    }
+
     /// The same members sorted by name.
     public func sorted() -> JSONObject {
         var result = JSONObject()

@@ -3,7 +3,8 @@ internal import JSON
 
 /// An object being read member by member; what nobody asked for stays in ``rest``.
 ///
-/// Null counts as absent, because Go writes it for empty slices and maps. Every message names the way to the member.
+/// Null counts as absent, because Go writes it for empty slices and maps; names are found whatever their case, because
+/// Go's decoder does so and documents count on it. Every message names the way to the member.
 struct Members {
     private(set) var rest: JSONObject
     private let path: String
@@ -24,8 +25,8 @@ struct Members {
     private mutating func take<T>(
         _ key: String, _ expected: String, _ read: (JSON) -> T?
     ) throws(Failure) -> T? {
-        guard let value = rest[key] else { return nil }
-        rest[key] = nil
+        guard let name = rest.name(ignoringCaseOf: key), let value = rest[name] else { return nil }
+        rest[name] = nil
         if value.isNull { return nil }
         guard let result = read(value) else {
             throw Failure(.invalid, "\(path)\(key): expected \(expected), found \(value.kindName)")

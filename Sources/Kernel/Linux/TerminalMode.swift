@@ -29,6 +29,24 @@ public struct TerminalMode: Sendable {
         return TerminalMode(settings: changed)
     }
 
+    /// The same for what is typed only: what is written still gets its carriage returns.
+    ///
+    /// C functions: `cfmakeraw`, and `OPOST` set again.
+    public var rawInput: TerminalMode {
+        var changed = raw.settings
+        changed.c_oflag |= tcflag_t(OPOST)
+        return TerminalMode(settings: changed)
+    }
+
+    /// Line ends are passed on as they are written, for whoever looks at the other side is no terminal, or one itself.
+    ///
+    /// C: `ONLCR` cleared.
+    public var withoutCarriageReturns: TerminalMode {
+        var changed = settings
+        changed.c_oflag &= ~tcflag_t(ONLCR)
+        return TerminalMode(settings: changed)
+    }
+
     /// What is typed is not shown, for passwords.
     public var withoutEcho: TerminalMode {
         var changed = settings

@@ -17,7 +17,7 @@ struct Foreground: ~Copyable {
         defer { try? before?.apply(to: 0) }
         var loop = try Foreground(pid: pid, master: master)
         if let master { try setNonBlocking(master) }
-        try before?.raw.apply(to: 0)
+        try before?.rawInput.apply(to: 0)
         return try loop.run()
     }
 

@@ -62,8 +62,9 @@ public struct Cgroup: Sendable {
     /// Makes the group in every hierarchy and sets its limits; on a failure nothing is left.
     public func create(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
         try step(.cgroup) { () throws(SystemError) in
+            // What was there before is not ours to remove.
+            try driver.create()
             do throws(SystemError) {
-                try driver.create()
                 try driver.apply(resources)
                 try driver.restrictDevices(DeviceAccess.list(for: resources.devices))
             } catch {
@@ -185,6 +186,7 @@ public struct CgroupPlace: Sendable, Hashable {
 
 /// What v1 and v2 do differently.
 protocol CgroupDriver: Sendable {
+    /// Makes the group where it is missing; one in use is refused, and then nothing of what was made is left.
     func create() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError)

@@ -14,33 +14,48 @@ struct CgroupV1: CgroupDriver {
     }
 
     func create() throws(SystemError) {
-        if !layout.unified.isEmpty { try createUnified() }
-        for hierarchy in layout.hierarchies {
-            var current = hierarchy.mountPoint
-            let components = path.split(separator: "/")
-            for (index, component) in components.enumerated() {
-                let parent = current
-                current += "/" + component
-                do {
-                    try makeDirectory(current)
-                } catch {
-                    guard error.errno == EEXIST else { throw error }
-                    if index == components.count - 1 { try refuseInUse(current) }
-                }
-                // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
-                // container's start has made it a moment ago and not come further yet.
-                if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
+        var made: [String] = []
+        do throws(SystemError) {
+            if !layout.unified.isEmpty { try createUnified(&made) }
+            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+        } catch {
+            for group in made.reversed() { try? unlink(group, directory: true) }
+            throw error
+        }
+    }
+
+    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
+        var current = hierarchy.mountPoint
+        let components = path.split(separator: "/")
+        for (index, component) in components.enumerated() {
+            let parent = current
+            current += "/" + component
+            do {
+                try makeDirectory(current)
+                made.append(current)
+            } catch {
+                guard error.errno == EEXIST else { throw error }
+                if index == components.count - 1 { try refuseInUse(current) }
             }
+            // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
+            // container's start has made it a moment ago and not come further yet.
+            if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
         }
     }
 
     /// A hybrid host: the group in the unified hierarchy has no controllers, but marks what belongs together.
-    private func createUnified() throws(SystemError) {
-        do {
-            try makeDirectories(layout.unified + path)
-        } catch {
-            // A read-only one is of no use to anybody.
-            if error.errno != EROFS { throw error }
+    private func createUnified(_ made: inout [String]) throws(SystemError) {
+        var current = layout.unified
+        for component in path.split(separator: "/") {
+            current += "/" + component
+            do {
+                try makeDirectory(current)
+                made.append(current)
+            } catch {
+                // A read-only hierarchy is of no use to anybody.
+                if error.errno == EROFS { return }
+                if error.errno != EEXIST { throw error }
+            }
         }
     }
 
@@ -75,8 +90,12 @@ struct CgroupV1: CgroupDriver {
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership {
         var tasks: [SharedDescriptor] = []
         for hierarchy in layout.hierarchies {
-            let group = hierarchy.mountPoint + path + place.path(in: hierarchy)
-            tasks.append(SharedDescriptor(try open(group + "/tasks", O_WRONLY)))
+            let below = place.path(in: hierarchy), group = hierarchy.mountPoint + path + below
+            do throws(SystemError) {
+                tasks.append(SharedDescriptor(try open(group + "/tasks", O_WRONLY)))
+            } catch {
+                throw below.isEmpty ? error : error.about("adding pid \(getpid()) to \(group)/cgroup.procs")
+            }
         }
         var birthplace: SharedDescriptor?
         if !layout.unified.isEmpty {

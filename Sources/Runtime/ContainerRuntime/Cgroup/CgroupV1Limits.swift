@@ -24,7 +24,9 @@ extension CgroupV1 {
             try set("rdma", "rdma.max", limit.text(device))
         }
         if let unified = resources.unified.keys.min() {
-            throw SystemError("cgroup", errno: ENOTSUP, subject: "unified resource \(unified) on a cgroup v1 host")
+            throw SystemError(
+                "cgroup", errno: ENOTSUP,
+                subject: "invalid configuration: unified resource \(unified) on a cgroup v1 host")
         }
     }
 

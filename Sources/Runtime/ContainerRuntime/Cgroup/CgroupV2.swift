@@ -12,12 +12,23 @@ struct CgroupV2: CgroupDriver {
     var directory: String { root + path }
 
     func create() throws(SystemError) {
+        var made: [String] = []
+        do throws(SystemError) { try create(&made) } catch {
+            for group in made.reversed() { try? unlink(group, directory: true) }
+            throw error
+        }
+    }
+
+    private func create(_ made: inout [String]) throws(SystemError) {
         var current = root
         let components = path.split(separator: "/")
         for (index, component) in components.enumerated() {
             try delegateControllers(in: current)
             current += "/" + component
-            do { try makeDirectory(current) } catch {
+            do {
+                try makeDirectory(current)
+                made.append(current)
+            } catch {
                 guard error.errno == EEXIST else { throw error }
                 if index == components.count - 1 { try refuseInUse(current) }
             }

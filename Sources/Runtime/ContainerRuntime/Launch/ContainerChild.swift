@@ -48,6 +48,7 @@ struct ContainerChild {
             try masks.protect(spec.linux.readonlyPaths, in: root)
         }
         try makeWorkingDirectory(in: root)
+        try step(.mounts) { () throws(SystemError) in try mountStep.protect(plan.mounts, in: root) }
         try step(.rootfs) { () throws(SystemError) in
             if spec.root.readonly { try changeMount(root.raw, set: .readOnly) }
             if plan.propagation != .private {
@@ -68,12 +69,20 @@ struct ContainerChild {
                 try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
             }
         }
-        if case .fifo(let gate) = launch.gate { try awaitStart(gate) }
+        if case .fifo(let gate) = launch.gate {
+            closeAll(except: [gate, peer], from: 3 + launch.preservedDescriptors)
+            try awaitStart(gate)
+        }
         if launch.reapingInit { try step(.exec) { () throws(SystemError) in try ReapingInit.splitOff() } }
         let failure = execute(
             program.path, arguments: plan.process.arguments, environment: program.environment)
         throw RuntimeFailure(
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+
+    private var mountStep: MountStep {
+        MountStep(
+            ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path)
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.
@@ -85,8 +94,7 @@ struct ContainerChild {
             try changePropagation(ofEverything: plan.propagation == .private ? .private : .slave)
             return try ContainerRoot(launch.rootfs)
         }
-        let mounts = MountStep(
-            ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path)
+        let mounts = mountStep
         for mount in plan.mounts {
             let opened = try step(.mounts) { () throws(SystemError) in
                 do throws(SystemError) { return try mounts.perform(mount, in: root) } catch {
@@ -145,6 +153,18 @@ struct ContainerChild {
                 try ContainerRuntime.installStreams(input, output, error)
             }
         }
+    }
+
+    /// Closes what only this process has had a use for, which may be a long time before the program begins.
+    ///
+    /// C function: `close_range`; a filter that forbids it leaves them to exec, which closes them as well.
+    private func closeAll(except kept: [Int32], from first: Int32) {
+        var next = UInt32(first)
+        for raw in kept.sorted() where raw >= first {
+            if UInt32(raw) > next { _ = close_range(next, UInt32(raw) - 1, 0) }
+            next = UInt32(raw) + 1
+        }
+        _ = close_range(next, UInt32.max, 0)
     }
 
     /// Waits for `start`.

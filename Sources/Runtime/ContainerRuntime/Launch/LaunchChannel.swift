@@ -93,7 +93,11 @@ func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(Runtime
     let peer = channel.childEnd
     _ = close(channel.parentEnd)
     do { try body(peer) } catch {
-        try? sendMessage(peer, error.record)
+        let failure = error
+        do { try sendMessage(peer, error.record) } catch {
+            // Behind the start gate nobody listens any more: whoever sees the program's messages sees why it is none.
+            try? writeAll(2, failure.description + "\n")
+        }
         exitNow(1)
     }
 }

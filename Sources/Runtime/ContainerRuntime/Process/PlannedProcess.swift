@@ -46,7 +46,8 @@ struct PlannedProcess: Sendable {
         effective = CapabilitySet(names: sets.effective)
         permitted = CapabilitySet(names: sets.permitted)
         inheritable = CapabilitySet(names: sets.inheritable)
-        ambient = CapabilitySet(names: sets.ambient)
+        // The kernel lets be ambient only what is permitted and inheritable; what is not is left out, as runc does.
+        ambient = CapabilitySet(names: sets.ambient).intersection(permitted).intersection(inheritable)
         limits = []
         for limit in process.rlimits {
             guard let resource = Self.resources[limit.type] else {

@@ -50,6 +50,7 @@ struct ProcessStep {
             try limitBoundingCapabilities(to: process.bounding)
             try keepCapabilities(true)
         }
+        let isThere = try enterDirectory(early: true)
         try step(.user) { () throws(SystemError) in
             _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
             try become(uid: identity.uid, gid: identity.gid, groups: identity.groups)
@@ -60,7 +61,7 @@ struct ProcessStep {
                 effective: process.effective, permitted: process.permitted, inheritable: process.inheritable)
             try setAmbientCapabilities(process.ambient)
         }
-        try enterDirectory()
+        if !isThere { _ = try enterDirectory(early: false) }
         var environment = process.environment
         if process.variable("HOME") == nil { environment.append("HOME=\(identity.home)") }
         let path = try Executable.find(process.arguments[0], path: process.variable("PATH"))
@@ -78,14 +79,23 @@ struct ProcessStep {
         }
     }
 
-    private func enterDirectory() throws(RuntimeFailure) {
-        try step(.workingDirectory) { () throws(SystemError) in try changeDirectory(process.directory) }
+    /// Changes to the working directory.
+    ///
+    /// - Parameter early: whether this is the attempt with root's rights, which reaches what a user's home may hide;
+    ///   what it is refused the user may still reach, on a network file system for one.
+    /// - Returns: whether it is done.
+    private func enterDirectory(early: Bool) throws(RuntimeFailure) -> Bool {
+        do throws(SystemError) { try changeDirectory(process.directory) } catch {
+            if early, error.errno == EACCES { return false }
+            throw RuntimeFailure(.workingDirectory, error)
+        }
         // A directory outside the root has no path that getcwd can tell (CVE-2024-21626).
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         guard getcwd(&buffer, buffer.count) != nil, buffer[0] == CChar(UInt8(ascii: "/")) else {
             throw RuntimeFailure(
                 .workingDirectory, "working directory \(process.directory) is outside the container", errno: ENOENT)
         }
+        return true
     }
 
     private func identity() throws(RuntimeFailure) -> Accounts.Identity {

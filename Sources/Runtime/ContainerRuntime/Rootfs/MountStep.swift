@@ -10,6 +10,14 @@ struct MountStep {
     /// The container's cgroup, below each hierarchy's root.
     var cgroupPath: String
 
+    /// Write-protects what had to be writable while others were mounted in it.
+    func protect(_ mounts: [PlannedMount], in root: borrowing ContainerRoot) throws(SystemError) {
+        for mount in mounts where mount.becomesReadOnlyLate {
+            let target = try root.open(mount.destination)
+            try changeMount(target.raw, set: .readOnly)
+        }
+    }
+
     /// Performs one mount.
     ///
     /// - Returns: a procfs that was mounted, held by descriptor, for later writes that must not be redirected.
@@ -46,7 +54,15 @@ struct MountStep {
     private func mountFileSystem(
         _ mount: PlannedMount, type: String, source: String?, in root: borrowing ContainerRoot
     ) throws(SystemError) -> Int32? {
+        if type == "proc" || type == "sysfs" { try refuseIndirect(mount, in: root) }
         let target = try root.directory(mount.destination)
+        var mount = mount
+        // What is mounted below it needs a place made in it first.
+        if mount.becomesReadOnlyLate { mount.attributes.remove(.readOnly) }
+        if type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
+            // As open to everybody as what it covers, not more: tmpfs itself would say 1777.
+            mount.data.append("mode=" + String(try status(of: target.raw).permissions, radix: 8))
+        }
         let tree = try makeTree(type: type, source: source, mount)
         if mount.copiesUp {
             let below = try root.open(mount.destination, O_RDONLY | O_DIRECTORY)
@@ -59,6 +75,19 @@ struct MountStep {
         }
         guard type == "proc" else { return nil }
         return try Linux.open(".", O_RDONLY | O_DIRECTORY, at: tree.raw).release()
+    }
+
+    /// What programs trust by its path must be at that path: an image whose `/proc` is a link is refused (CVE-2019-19921,
+    /// CVE-2023-27561).
+    private func refuseIndirect(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
+        do throws(SystemError) {
+            _ = try Linux.open(
+                in: root.raw, mount.destination.relative, O_PATH | O_DIRECTORY,
+                resolve: [.inRoot, .noMagicLinks, .noSymlinks])
+        } catch {
+            guard error.errno == ELOOP || error.errno == ENOTDIR else { return }
+            throw error.about("\(mount.destination), which must be mounted on ordinary directory")
+        }
     }
 
     private func makeTree(type: String, source: String?, _ mount: PlannedMount) throws(SystemError) -> MountTree {

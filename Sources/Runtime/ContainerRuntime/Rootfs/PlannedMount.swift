@@ -68,6 +68,12 @@ struct PlannedMount: Sendable, Equatable {
         }
     }
 
+    /// Whether it is a read-only tmpfs, which has to hold the places of other mounts before it is one.
+    var becomesReadOnlyLate: Bool {
+        guard case .fileSystem(type: "tmpfs", _) = kind else { return false }
+        return attributes.contains(.readOnly)
+    }
+
     private static func apply(
         _ change: (set: Bool, MountAttributes), _ attributes: inout MountAttributes, _ cleared: inout MountAttributes
     ) {

@@ -8,7 +8,7 @@ internal import Linux
 /// <root>/                 0700
 ///   <id>/                 0700, made exclusively: the name is taken when it is there
 ///     state.json          replaced as a whole, so that a reader sees the old or the new one
-///     start               the FIFO the process waits at; removed when it was started
+///     exec.fifo           the FIFO the process waits at; removed when it was started
 ///   .seccomp/             compiled filters
 /// ```
 public struct ContainerState: Sendable {
@@ -50,7 +50,7 @@ public struct StateDirectory: Sendable {
     public init(root: String) { self.root = root }
 
     private func directory(_ id: String) -> String { "\(root)/\(id)" }
-    public func fifo(_ id: String) -> String { directory(id) + "/start" }
+    public func fifo(_ id: String) -> String { directory(id) + "/exec.fifo" }
     /// Where compiled filters are kept.
     public var filters: String { root + "/.seccomp" }
 
@@ -108,7 +108,7 @@ public struct StateDirectory: Sendable {
     public func remove(_ id: String) throws(RuntimeFailure) {
         try Self.validate(id)
         try step(.specification) { () throws(SystemError) in
-            for name in ["start", "state.json", "state.json.new"] {
+            for name in ["exec.fifo", "state.json", "state.json.new"] {
                 do throws(SystemError) { try unlink(directory(id) + "/" + name) } catch  where error.errno == ENOENT {}
             }
             do throws(SystemError) { try unlink(directory(id), directory: true) } catch  where error.errno == ENOENT {}

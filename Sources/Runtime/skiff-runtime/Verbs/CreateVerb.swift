@@ -101,9 +101,14 @@ struct ContainerRequest {
             state.startTime = processStartTime(running.pid) ?? 0
             do {
                 var master = running.takeMaster()
-                if let consoleSocket, let raw = master {
-                    master = nil
-                    try Terminal.send(OwnedDescriptor(owning: raw), to: consoleSocket)
+                if let raw = master {
+                    if let consoleSocket {
+                        master = nil
+                        try Terminal.send(OwnedDescriptor(owning: raw), to: consoleSocket)
+                    } else {
+                        // Before the program writes anything.
+                        try TerminalMode(of: raw).withoutCarriageReturns.apply(to: raw)
+                    }
                 }
                 try context.states.write(state)
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }

@@ -71,7 +71,13 @@ struct ExecVerb: Verb {
         context.log.debug("process \(running.pid) entered container \(id)")
         let master = running.takeMaster()
         do {
-            if let consoleSocket, let master { try Terminal.send(OwnedDescriptor(owning: master), to: consoleSocket) }
+            if let master {
+                if let consoleSocket {
+                    try Terminal.send(OwnedDescriptor(owning: master), to: consoleSocket)
+                } else {
+                    try TerminalMode(of: master).withoutCarriageReturns.apply(to: master)
+                }
+            }
             if let socket = arguments.last("pidfd-socket") { try Terminal.send(process: running.pidfd, to: socket) }
             if let file = arguments.last("pid-file") { try replaceFile(file, Array("\(running.pid)".utf8)) }
         } catch {
