@@ -162,9 +162,27 @@ public func pivotRoot(to root: Int32) throws(SystemError) {
 /// C functions: `mount(MS_MOVE)`, `chroot`.
 public func moveRoot(to root: Int32) throws(SystemError) {
     try changeDirectory(root)
+    try hideKernelFileSystems(outside: readLink("/proc/self/fd/\(root)"))
     try check("mount", "move to /") { mount(".", "/", nil, UInt(MS_MOVE), nil) }
     try check("chroot") { chroot(".") }
     try changeDirectory("/")
+}
+
+/// Takes the old root's procfs and sysfs away.
+///
+/// The old mounts stay below the new root: a user namespace made inside could mount a bare procfs while one is left in
+/// view that nothing covers. C functions: `umount2`, else `mount` of a tmpfs over it.
+private func hideKernelFileSystems(outside root: String) throws(SystemError) {
+    for line in try readText("/proc/self/mountinfo").split(separator: "\n").reversed() {
+        let fields = line.split(separator: " ")
+        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4,
+            fields[dash + 1] == "proc" || fields[dash + 1] == "sysfs"
+        else { continue }
+        let place = String(fields[4])
+        if place == root || place.hasPrefix(root + "/") { continue }
+        if umount2(place, Int32(MNT_DETACH)) == 0 { continue }
+        try check("mount", place) { mount("tmpfs", place, "tmpfs", 0, nil) }
+    }
 }
 
 private func changePropagation(of path: String, _ propagation: Propagation) throws(SystemError) {

@@ -29,7 +29,7 @@ struct Foreground: ~Copyable {
 
     private mutating func run() throws -> ProcessEnd {
         // A child that ended before its end could be a signal is not waited for.
-        if let end = try reap() { return end }
+        if let end = try reapAndDrain() { return end }
         while true {
             let typed = reads && master != nil && pending.isEmpty
             let events = try poll([
@@ -60,10 +60,7 @@ struct Foreground: ~Copyable {
         while let signal = try signals.next() {
             switch signal {
             case SIGCHLD:
-                guard let end = try reap() else { continue }
-                // What the program wrote before it ended is still on its way.
-                if let master { try takeOutput(master) }
-                return end
+                if let end = try reapAndDrain() { return end }
             case SIGWINCH where master != nil:
                 if let master, let size = try? windowSize(0) { try? setWindowSize(master, size) }
             case SIGPIPE: continue
@@ -71,6 +68,13 @@ struct Foreground: ~Copyable {
             }
         }
         return nil
+    }
+
+    private func reapAndDrain() throws -> ProcessEnd? {
+        guard let end = try reap() else { return nil }
+        // What the program wrote before it ended is still on its way.
+        if let master { try takeOutput(master) }
+        return end
     }
 
     /// Reaps whatever has ended, orphans of the container's included.

@@ -9,6 +9,7 @@ struct ContainerChild {
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
     let devices: PreparedDevices?
+    let sources: [String: SharedDescriptor]
 
     /// - Parameter peer: the child's end of the launch channel.
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
@@ -82,7 +83,8 @@ struct ContainerChild {
 
     private var mountStep: MountStep {
         MountStep(
-            ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path)
+            ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
+            sources: sources)
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.

@@ -98,6 +98,7 @@ public struct ContainerLaunch: Sendable {
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
         let devices = plan.mappings.flatMap { PreparedDevices(spec.linux.devices, mappings: $0) }
+        let sources = plan.mappings == nil ? [:] : PreparedSources.open(plan.mounts)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
         let home = try joined.enterForChildren()
         let cloned: Cloned
@@ -111,7 +112,7 @@ public struct ContainerLaunch: Sendable {
         }
         if cloned.isChild {
             let child = ContainerChild(
-                launch: self, plan: plan, membership: membership, joined: joined, devices: devices)
+                launch: self, plan: plan, membership: membership, joined: joined, devices: devices, sources: sources)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))

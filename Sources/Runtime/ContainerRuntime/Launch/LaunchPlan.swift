@@ -52,7 +52,14 @@ struct LaunchPlan: Sendable {
         guard let process = launch.spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         self.process = try PlannedProcess(process, filter: launch.filter)
         mounts = []
-        for mount in launch.spec.mounts { mounts.append(try PlannedMount(mount)) }
+        for mount in launch.spec.mounts {
+            var planned = try PlannedMount(mount)
+            // Some callers name the place on the host, as runc lets them.
+            if case .directory(let path) = launch.rootfs, planned.destination.hasPrefix(path + "/") {
+                planned.destination.removeFirst(path.count)
+            }
+            mounts.append(planned)
+        }
         switch linux.rootfsPropagation ?? "" {
         case "", "rprivate", "private": propagation = .private
         case "rslave", "slave": propagation = .slave

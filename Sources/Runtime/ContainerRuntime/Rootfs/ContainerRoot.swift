@@ -43,21 +43,30 @@ struct ContainerRoot: ~Copyable {
     }
 
     /// A directory, made with those above it where they are missing.
-    func directory(_ path: String, mode: mode_t = 0o755) throws(SystemError) -> OwnedDescriptor {
+    ///
+    /// - Parameter links: how many links that lead nowhere yet may be on the way.
+    func directory(_ path: String, mode: mode_t = 0o755, links: Int = 16) throws(SystemError) -> OwnedDescriptor {
         do { return try open(path, O_PATH | O_DIRECTORY) } catch {
             guard error.errno == ENOENT else { throw error }
         }
         var current = try open("/", O_PATH | O_DIRECTORY)
         var walked = ""
-        for component in path.split(separator: "/") where component != "." {
+        let components = path.split(separator: "/").filter { $0 != "." }
+        for (index, component) in components.enumerated() {
+            let parent = walked
             walked += "/" + component
             do { current = try open(walked, O_PATH | O_DIRECTORY) } catch {
                 guard error.errno == ENOENT else { throw error }
                 if component == ".." { throw error }
+                if let target = linkTarget(String(component), in: current, at: parent) {
+                    guard links > 0 else { throw error }
+                    let rest = components[(index + 1)...].map { "/" + $0 }.joined()
+                    return try directory(target + rest, mode: mode, links: links - 1)
+                }
                 do { try makeDirectory(String(component), mode: mode, at: current.raw) } catch
                     where error.errno == EEXIST
                 {
-                    // A link that leads nowhere yet, or a racing writer: both are refused by the look-up that follows.
+                    // A racing writer: a link of theirs is refused by the look-up that follows.
                 }
                 current = try Linux.open(in: current.raw, String(component), O_PATH | O_DIRECTORY | O_NOFOLLOW)
             }
@@ -66,14 +75,25 @@ struct ContainerRoot: ~Copyable {
     }
 
     /// A file, made empty where it is missing, with the directories above it.
-    func file(_ path: String) throws(SystemError) -> OwnedDescriptor {
+    func file(_ path: String, links: Int = 16) throws(SystemError) -> OwnedDescriptor {
         do { return try open(path) } catch {
             guard error.errno == ENOENT else { throw error }
         }
         let (parent, name) = path.parentAndName
         let directory = try directory(parent)
+        if links > 0, let target = linkTarget(name, in: directory, at: parent) {
+            return try file(target, links: links - 1)
+        }
         let made = try Linux.open(in: directory.raw, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK, mode: 0o644)
         return try Linux.open(in: directory.raw, name, O_PATH | O_NOFOLLOW).verified(sameAs: made.raw)
+    }
+
+    /// Where a link in a directory leads, as a path from the root; nil where there is no link.
+    ///
+    /// The path is only ever looked up inside the root, whatever the link says.
+    private func linkTarget(_ name: String, in directory: borrowing OwnedDescriptor, at path: String) -> String? {
+        guard let target = try? readLink(name, at: directory.raw) else { return nil }
+        return target.hasPrefix("/") ? target : path + "/" + target
     }
 
     /// Makes the root, and what is mounted in it, what the program sees as `/`.

@@ -9,6 +9,8 @@ struct MountStep {
     var cgroups: CgroupLayout
     /// The container's cgroup, below each hierarchy's root.
     var cgroupPath: String
+    /// Sources of binds that the parent has opened, by path.
+    var sources: [String: SharedDescriptor] = [:]
 
     /// Write-protects what had to be writable while others were mounted in it.
     func protect(_ mounts: [PlannedMount], in root: borrowing ContainerRoot) throws(SystemError) {
@@ -36,7 +38,7 @@ struct MountStep {
     private func bind(
         _ mount: PlannedMount, source: String, recursive: Bool, in root: borrowing ContainerRoot
     ) throws(SystemError) {
-        let tree = try MountTree(cloning: source, recursive: recursive)
+        let tree = try openSource(source, recursive: recursive)
         let isDirectory = try status(of: tree.raw).isDirectory
         let target = isDirectory ? try root.directory(mount.destination) : try root.file(mount.destination)
         if !mount.attributes.isEmpty || !mount.cleared.isEmpty {
@@ -51,15 +53,27 @@ struct MountStep {
         try tree.attach(over: target.raw)
     }
 
+    /// The source as the container's user namespace reaches it, or else as the parent did.
+    ///
+    /// The first is what earlier mounts have made of it; the second is for sources behind directories of the host that
+    /// are closed to the container's root.
+    private func openSource(_ source: String, recursive: Bool) throws(SystemError) -> MountTree {
+        do { return try MountTree(cloning: source, recursive: recursive) } catch {
+            guard error.errno == EACCES, let opened = sources[source] else { throw error }
+            return MountTree(owning: try opened.duplicate())
+        }
+    }
+
     private func mountFileSystem(
         _ mount: PlannedMount, type: String, source: String?, in root: borrowing ContainerRoot
     ) throws(SystemError) -> Int32? {
         if type == "proc" || type == "sysfs" { try refuseIndirect(mount, in: root) }
+        let isThere = (try? root.open(mount.destination)) != nil
         let target = try root.directory(mount.destination)
         var mount = mount
         // What is mounted below it needs a place made in it first.
         if mount.becomesReadOnlyLate { mount.attributes.remove(.readOnly) }
-        if type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
+        if type == "tmpfs", isThere, !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
             // As open to everybody as what it covers, not more: tmpfs itself would say 1777.
             mount.data.append("mode=" + String(try status(of: target.raw).permissions, radix: 8))
         }
