@@ -7,7 +7,7 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 PROGRAMS = skiff skiffd skiff-shim skiff-runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test check demo bench fmt install clean
+.PHONY: help setup build test check conformance demo bench fmt install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: setup ## build for debugging and run every test (as root: the root and end
 
 check: setup ## formatting, module directions, what the static programs are made of
 	scripts/check
+
+conformance: build ## run crun's and runc's own tests against our runtime (SUITES_DIR)
+	scripts/conformance
 
 demo: build ## build, ship and run a container with a private daemon, and clean up
 	scripts/demo

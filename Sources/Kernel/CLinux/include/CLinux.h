@@ -211,6 +211,8 @@ static inline int skiff_ioctl_number(int descriptor, unsigned long request, long
 }
 static const unsigned long skiff_TIOCSPTLCK = TIOCSPTLCK;
 static const unsigned long skiff_TIOCGPTPEER = TIOCGPTPEER;
+static inline void skiff_exit_for_signal(int number) { _exit(128 + number); }
+static inline void skiff_exit_on_signal(int number) { signal(number, skiff_exit_for_signal); }
 static inline void skiff_ignore_signal(int number) { signal(number, SIG_IGN); }
 
 // Calls whose address argument is a transparent union.

@@ -52,19 +52,23 @@ struct ContainerChild {
         try step(.mounts) { () throws(SystemError) in try mountStep.protect(plan.mounts, in: root) }
         try step(.rootfs) { () throws(SystemError) in
             if spec.root.readonly { try changeMount(root.raw, set: .readOnly) }
+        }
+        try step(.rootfs) { () throws(SystemError) in
+            try root.pivot(avoidingPivotRoot: launch.avoidsPivotRoot)
+            // A root that is shared already cannot be pivoted to.
             if plan.propagation != .private {
                 try changeMount(root.raw, propagation: plan.propagation, recursive: true)
             }
         }
-        try step(.rootfs) { () throws(SystemError) in try root.pivot(avoidingPivotRoot: launch.avoidsPivotRoot) }
         try installStreams(console)
 
+        // What is left open goes with exec; the channel does too, which tells the parent. It is done before a filter can
+        // forbid it.
+        try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         let process = ProcessStep(
             process: plan.process, procfs: procfs, keepsSessionKeyring: launch.keepsSessionKeyring,
             sessionName: launch.id)
         let program = try process.prepare(terminal: console)
-        // What is left open goes with exec; the channel does too, which tells the parent.
-        try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         if !greeting.isEmpty || launch.gate.isFifo {
             try step(.exec) { () throws(SystemError) in
                 try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
@@ -173,6 +177,9 @@ struct ContainerChild {
     ///
     /// The FIFO is open for writing here as well, so that the read blocks instead of seeing its end.
     private func awaitStart(_ gate: Int32) throws(RuntimeFailure) {
+        // The first process of a pid namespace is sent only what it has a handler for, and kill must reach it here too.
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { skiff_exit_on_signal(signal) }
+        defer { try? resetSignals() }
         try step(.exec) { () throws(SystemError) in
             var byte: UInt8 = 0
             let count = try withUnsafeMutableBytes(of: &byte) { (buffer) throws(SystemError) in

@@ -128,10 +128,10 @@ struct ExecChild {
         } else if case .descriptors(let input, let output, let error) = launch.stdio {
             try step(.console) { () throws(SystemError) in try installStreams(input, output, error) }
         }
+        try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         let last = ProcessStep(
             process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id)
         let program = try last.prepare(terminal: terminal)
-        try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }

@@ -82,6 +82,9 @@ struct PlannedProcess: Sendable {
         environment.last { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.utf8.count + 1)) }
     }
 
+    /// Whether the environment says where home is; an empty word does not.
+    var hasHome: Bool { variable("HOME")?.isEmpty == false }
+
     /// Numbers of `setrlimit(2)` on this architecture.
     private static let resources: [String: Int32] = [
         "RLIMIT_CPU": 0, "RLIMIT_FSIZE": 1, "RLIMIT_DATA": 2, "RLIMIT_STACK": 3, "RLIMIT_CORE": 4, "RLIMIT_RSS": 5,

@@ -63,7 +63,10 @@ struct ProcessStep {
         }
         if !isThere { _ = try enterDirectory(early: false) }
         var environment = process.environment
-        if process.variable("HOME") == nil { environment.append("HOME=\(identity.home)") }
+        if !process.hasHome {
+            environment.removeAll { $0.hasPrefix("HOME=") }
+            environment.append("HOME=\(identity.home)")
+        }
         let path = try Executable.find(process.arguments[0], path: process.variable("PATH"))
         if process.noNewPrivileges {
             try step(.capabilities) { () throws(SystemError) in try forbidNewPrivileges() }
@@ -100,7 +103,7 @@ struct ProcessStep {
 
     private func identity() throws(RuntimeFailure) -> Accounts.Identity {
         let user = process.user
-        guard user.name != nil || !user.additionalGroups.isEmpty || process.variable("HOME") == nil else {
+        guard user.name != nil || !user.additionalGroups.isEmpty || !process.hasHome else {
             return Accounts.Identity(uid: user.uid, gid: user.gid, groups: user.additionalGids, home: "/")
         }
         let accounts = Accounts(passwd: try accountFile("/etc/passwd"), group: try accountFile("/etc/group"))

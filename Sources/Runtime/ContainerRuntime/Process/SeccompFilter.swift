@@ -60,7 +60,11 @@ public struct SeccompFilter: Sendable {
                             index: argument.index, comparison: comparison, value: argument.value,
                             second: argument.second))
                 }
-                for name in rule.names { try compiler.addRule(name, action, when: conditions) }
+                // libseccomp joins conditions by "and", one for each argument; several for one mean "or" to everybody.
+                let joint = Set(conditions.map(\.index)).count == conditions.count
+                for alternative in joint ? [conditions] : conditions.map({ [$0] }) {
+                    for name in rule.names { try compiler.addRule(name, action, when: alternative) }
+                }
             }
             return try compiler.program()
         }
