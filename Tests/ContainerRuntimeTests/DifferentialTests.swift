@@ -124,30 +124,40 @@ private struct Bench {
                 name = String(line.dropFirst(3))
                 sections[name] = []
             } else {
+                if name == "devices",
+                    ["/dev/null ", "/dev/core ", "/proc/kcore"].contains(where: { line.hasPrefix($0) })
+                {
+                    // crun gives its standard input, our null device, to the user; /dev/core it makes even to nowhere.
+                    continue
+                }
                 sections[name, default: []].append(
-                    name == "mountinfo" ? mount(line, spec.linux.maskedPaths) : String(line))
+                    name == "mountinfo" ? mount(line, spec.linux) : String(line))
             }
         }
         for name in ["mountinfo", "environment"] { sections[name]?.sort() }
         return sections
     }
 
-    /// A mount without the numbers that differ from run to run.
-    private func mount(_ line: Substring, _ masked: [String]) -> String {
+    /// A mount without what differs from run to run, and without what is each runtime's own affair: how a path is hidden,
+    /// which flags a write-protected one keeps besides, and what the tmpfs around the v1 hierarchies is like.
+    private func mount(_ line: Substring, _ linux: RuntimeSpec.LinuxSettings) -> String {
         let fields = line.split(separator: " ").map(String.init)
-        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields.count > 5 else {
-            return String(line)
-        }
-        let propagation = fields[6..<dash].map { $0.split(separator: ":").first.map(String.init) ?? $0 }.sorted()
+        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, dash > 5 else { return String(line) }
+        let place = fields[4]
+        if linux.maskedPaths.contains(place) { return "\(place) masked" }
+        let propagation = fields[6..<dash].map { String($0.prefix { $0 != ":" }) }.sorted()
         var data = fields[dash + 3].split(separator: ",").map(String.init).filter { !$0.hasPrefix("inode") }.sorted()
         var options = fields[5].split(separator: ",").map(String.init).sorted()
-        if masked.contains(fields[4]), fields[dash + 1] == "tmpfs" {
-            // How an empty directory is made is each runtime's own affair; that nothing can be written is not.
-            data = data.filter { $0 == "ro" || $0 == "rw" }
-            options = options.filter { $0 == "ro" || $0 == "rw" }
+        if linux.readonlyPaths.contains(place) { options = options.filter { $0 == "ro" || $0 == "rw" } }
+        if linux.namespace(.user) != nil, place.hasPrefix("/mnt/") {
+            // crun 1.8 loses these flags of binds in a user namespace; ours keeps them.
+            options = options.filter { !["nodev", "noexec", "nosuid"].contains($0) }
         }
-        return
-            ([fields[4], fields[3], fields[dash + 1]] + [options, propagation, data].map { $0.joined(separator: ",") })
-            .joined(separator: " ")
+        if place == "/sys/fs/cgroup" {
+            data = []
+            options = options.filter { $0 != "ro" && $0 != "rw" }
+        }
+        let lists = [options, propagation, data].map { $0.joined(separator: ",") }
+        return ([place, fields[3], fields[dash + 1]] + lists).joined(separator: " ")
     }
 }

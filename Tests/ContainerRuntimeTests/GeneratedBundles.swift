@@ -47,6 +47,8 @@ struct BundleGenerator {
                 RuntimeSpec.ResourceLimit(type: type, soft: UInt64(limit), hard: UInt64(limit)))
         }
         var spec = RuntimeSpec(process: process, root: RuntimeSpec.Root(path: "rootfs", readonly: false))
+        // What every release of the peer reads.
+        spec.version = "1.0.0"
         spec.root.readonly = chance(40) && process.directory != "/new/directory"
         spec.mounts = mounts(shared)
         namespaces(&spec)

@@ -21,6 +21,7 @@ struct ContainerChild {
         if plan.mappings != nil {
             try LaunchChannel.awaitGo(peer)
             try step(.user) { () throws(SystemError) in try become(uid: 0, gid: 0, groups: []) }
+            if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try joined.enterAll()

@@ -96,6 +96,10 @@ struct ExecChild {
     let namespaces: Namespaces
 
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
+        if let score = process.oomScoreAdjustment, score != 0 {
+            // By the host's procfs, while its files still belong to this process: see IDMappings.
+            try step(.limits) { () throws(SystemError) in try writeControl("/proc/self/oom_score_adj", "\(score)") }
+        }
         try step(.namespaces) { () throws(SystemError) in
             try becomeUndumpable()
             try resetSignals()
@@ -129,6 +133,8 @@ struct ExecChild {
             try step(.console) { () throws(SystemError) in try installStreams(input, output, error) }
         }
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
+        var process = process
+        process.oomScoreAdjustment = nil
         let last = ProcessStep(
             process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id)
         let program = try last.prepare(terminal: terminal)

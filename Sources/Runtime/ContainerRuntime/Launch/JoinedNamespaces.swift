@@ -66,14 +66,18 @@ struct JoinedNamespaces: Sendable {
 struct IDMappings: Sendable {
     var uid: [RuntimeSpec.IDMapping]
     var gid: [RuntimeSpec.IDMapping]
+    /// What the process cannot write itself once nobody may trace it: to the root of its user namespace its own procfs
+    /// files belong to somebody else.
+    var oomScoreAdjustment: Int32?
 
     /// Writes the maps of a child that waits for them.
     ///
-    /// Files: `/proc/<pid>/{uid_map,gid_map}`, user_namespaces(7).
+    /// Files: `/proc/<pid>/{uid_map,gid_map,oom_score_adj}`, user_namespaces(7).
     func write(for pid: pid_t) throws(RuntimeFailure) {
         try step(.namespaces) { () throws(SystemError) in
             try writeControl("/proc/\(pid)/uid_map", Self.text(uid))
             try writeControl("/proc/\(pid)/gid_map", Self.text(gid))
+            if let oomScoreAdjustment { try writeControl("/proc/\(pid)/oom_score_adj", "\(oomScoreAdjustment)") }
         }
     }
 

@@ -7,6 +7,9 @@ struct LaunchPlan: Sendable {
     var created: Namespaces
     /// Whether the cgroup namespace is made once the process is in its cgroup, so that its root is there.
     var createsCgroupNamespace: Bool
+    /// Whether the ipc namespace is made once the process is root of its user namespace: the message queues' file system
+    /// belongs to whoever makes it.
+    var createsIPCNamespace: Bool
     /// Namespaces to join, in an order that works: the user namespace first.
     var joined: [(kind: RuntimeSpec.Namespace.Kind, path: String)]
     var mappings: IDMappings?
@@ -18,6 +21,7 @@ struct LaunchPlan: Sendable {
         let linux = launch.spec.linux
         created = []
         createsCgroupNamespace = false
+        createsIPCNamespace = false
         joined = []
         for namespace in linux.namespaces {
             if let path = namespace.path {
@@ -46,11 +50,16 @@ struct LaunchPlan: Sendable {
                     .specification, "linux.uidMappings and linux.gidMappings are needed with a new user namespace")
             }
             mappings = asked
+            createsIPCNamespace = created.remove(.ipc) != nil
         } else if !linux.uidMappings.isEmpty, linux.namespace(.user) == nil {
             throw RuntimeFailure(.specification, "linux.uidMappings need a user namespace")
         }
         guard let process = launch.spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         self.process = try PlannedProcess(process, filter: launch.filter)
+        if mappings != nil {
+            mappings?.oomScoreAdjustment = self.process.oomScoreAdjustment
+            self.process.oomScoreAdjustment = nil
+        }
         mounts = []
         for mount in launch.spec.mounts {
             var planned = try PlannedMount(mount)

@@ -50,7 +50,9 @@ struct DeviceStep {
         if bindsFromHost {
             let place = try root.file(device.path)
             if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place.raw) }
-            return try MountTree(cloning: device.path, recursive: false).attach(over: place.raw)
+            let tree = try MountTree(cloning: device.path, recursive: false)
+            try tree.change(set: [.noSUID, .noExec])
+            return try tree.attach(over: place.raw)
         }
         let kind: Int32 =
             switch device.type {
