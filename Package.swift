@@ -215,7 +215,8 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP1,
             ], swiftSettings: strict),
         .testTarget(
-            name: "NetworkingTests", dependencies: ["Failures", "Linux", "Networking", logging, nioCore, nioPosix],
+            name: "NetworkingTests",
+            dependencies: ["Failures", "JSON", "Linux", "Networking", logging, nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
             name: "ArchiveTests", dependencies: ["Archive", "CLinux", "Failures", "Linux"], swiftSettings: strict),

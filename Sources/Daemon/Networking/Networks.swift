@@ -23,6 +23,8 @@ public final class Networks: Sendable {
     let state: Mutex<NetworkingState>
     /// Set by `start`.
     let reaper = Mutex<LinkReaper?>(nil)
+    /// Set by `start`.
+    let monitor = Mutex<RulesetMonitor?>(nil)
 
     /// - Parameters:
     ///   - records: where networks are kept; `StoredNetworkRecords(metadata.networks)` in the daemon.

@@ -40,6 +40,7 @@ extension Networks {
             }
         }
         try await applyFirewall()
+        await watchOtherFirewalls()
         try await sweep()
         spares.refill()
         return failures
@@ -116,6 +117,11 @@ extension Networks {
             if !isAlone, !network.hasConfiguredSubnet, !isInUse, let subnet = network.addressing.subnet {
                 refused.append(subnet)
                 continue
+            }
+            if !isAlone {
+                logger.warning(
+                    "another link of this machine has addresses of the network's subnet; answers to its containers may go there",
+                    metadata: ["network": "\(network.name)", "subnet": "\(plan.address.network)"])
             }
             let active = try ActiveNetwork(network, mtu: mtu)
             state.withLock { $0.networks[network.id] = active }
@@ -211,6 +217,8 @@ extension Networks {
         }
         for server in servers { await server.stop() }
         spares.close()
+        let monitor = monitor.withLock { $0.take() }
+        await monitor?.stop()
         let reaper = reaper.withLock { $0.take() }
         await reaper?.stop()
         await removeUnusedDevices()
@@ -224,8 +232,10 @@ extension Networks {
                 ? (state.networks.values.compactMap { $0.bridge?.name }, state.firewall.removal) : ([], "")
         }
         if bridges.isEmpty { return }
+        let mark = names.table
         do {
             try await host.run { tools in
+                try tools.letThrough([], mark: mark)
                 try tools.filter.run(removal)
                 for bridge in bridges { try tools.removeLink(bridge) }
             }
@@ -241,9 +251,13 @@ extension Networks {
         }
         for id in ids { await detachNow(id) }
         await reaper.withLock { $0 }?.settle()
+        let monitor = monitor.withLock { $0.take() }
+        await monitor?.stop()
         let removal = state.withLock { $0.firewall.removal }
+        let mark = names.table
         do {
             try await host.run { tools in
+                try tools.letThrough([], mark: mark)
                 try tools.filter.run(removal)
                 for bridge in bridges { try tools.removeLink(bridge) }
             }
@@ -260,7 +274,7 @@ extension Networks {
 }
 
 /// Carries a socket from the thread that opened it to its owner, once.
-private final class SocketBox: Sendable {
+final class SocketBox: Sendable {
     private let socket: Mutex<NetlinkSocket?>
     init(_ socket: consuming NetlinkSocket) { self.socket = Mutex(socket) }
     func take() -> NetlinkSocket? { socket.withLock { $0.take() } }

@@ -38,6 +38,7 @@ extension Networks {
                 state.networks[made.id]?.bridge.map { state.firewall.addition(of: $0.firewalled) } ?? ""
             }
             try await host.run { tools in try tools.filter.run(script) }
+            await passOtherFirewalls()
             logger.info("network created", metadata: ["network": "\(made.name)"])
             return made
         } catch {
@@ -130,6 +131,7 @@ extension Networks {
             logger.warning(
                 "rules of a network are left", metadata: ["network": "\(network.name)", "error": "\(error)"])
         }
+        await passOtherFirewalls()
         removeLinks([bridge].compactMap { $0 })
         do { try await records.remove(network.id) } catch {
             logger.warning(
