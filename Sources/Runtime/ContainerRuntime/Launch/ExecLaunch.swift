@@ -31,7 +31,8 @@ public struct ExecLaunch: Sendable {
     /// - Parameter target: the container's first process, still running.
     public func start(target: borrowing PidFD, in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
         let planned = try PlannedProcess(process, filter: filter)
-        let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        let group = try cgroup.entering(besides: initPid)
+        let membership = try step(.cgroup) { () throws(SystemError) in try group.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let differing = try differingNamespaces()
         let targetRaw = target.raw

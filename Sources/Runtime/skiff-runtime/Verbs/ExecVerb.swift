@@ -66,7 +66,7 @@ struct ExecVerb: Verb {
         var launch = ExecLaunch(id: id, initPid: state.pid, process: process, stdio: Terminal.stdio(process))
         launch.filter = try spec.linux.seccomp.map { try SeccompFilter(cache: context.states.filters).program(for: $0) }
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
-        let cgroup = try group(of: state).joining(CgroupPlace(arguments.all("cgroup"))).entering(besides: state.pid)
+        let cgroup = try group(of: state).joining(CgroupPlace(arguments.all("cgroup")))
         var running = try launch.start(target: target, in: cgroup)
         context.log.debug("process \(running.pid) entered container \(id)")
         let master = running.takeMaster()
