@@ -7,7 +7,7 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 PROGRAMS = skiff skiffd skiff-shim skiff-runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test check conformance demo bench fmt install clean
+.PHONY: help setup build test vm-test check conformance demo bench fmt install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ build: setup ## release programs in .build/release
 test: setup ## build for debugging and run every test (as root: the root and end-to-end tests too)
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
 	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TEST_FLAGS)
+
+vm-test: ## run a part of the tests in a virtual machine with cgroup v2 and Debian's own kernel
+	@scripts/setup vm
+	$(SWIFT) build --build-tests $(BUILD_FLAGS)
+	Tests/vm/run $(VM_TESTS)
 
 check: setup ## formatting, module directions, what the static programs are made of
 	scripts/check

@@ -105,7 +105,7 @@ struct LaunchTests {
 }
 
 /// A bundle with busybox in a folder of its own, and the runtime program beside the tests.
-private struct Bundle {
+struct Bundle {
     let path: String
     let id: String
 
@@ -127,7 +127,11 @@ private struct Bundle {
         try? removeTree(path)
     }
 
-    func write(command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = []) throws {
+    /// - Parameter change: the last word on the document.
+    func write(
+        command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
+        change: (inout RuntimeSpec) -> Void = { _ in }
+    ) throws {
         var process = RuntimeSpec.Process(arguments: command, environment: ["PATH=/bin"], directory: directory)
         process.capabilities = RuntimeSpec.Capabilities()
         process.capabilities?.bounding = ["CAP_CHOWN"]
@@ -149,15 +153,22 @@ private struct Bundle {
         spec.linux.cgroupsPath = "/skiff-\(id)"
         spec.linux.maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/scsi"]
         spec.linux.readonlyPaths = ["/proc/sys"]
+        change(&spec)
         try writeFile(path + "/config.json", spec.json.serialized())
     }
 
-    func run(_ script: String, directory: String = "/", mounts: [RuntimeSpec.Mount] = []) throws -> Output {
-        try run(command: ["sh", "-c", script], directory: directory, mounts: mounts)
+    func run(
+        _ script: String, directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
+        change: (inout RuntimeSpec) -> Void = { _ in }
+    ) throws -> Output {
+        try run(command: ["sh", "-c", script], directory: directory, mounts: mounts, change: change)
     }
 
-    func run(command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = []) throws -> Output {
-        try write(command: command, directory: directory, mounts: mounts)
+    func run(
+        command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
+        change: (inout RuntimeSpec) -> Void = { _ in }
+    ) throws -> Output {
+        try write(command: command, directory: directory, mounts: mounts, change: change)
         return try runtime("run", "--bundle", path, id)
     }
 

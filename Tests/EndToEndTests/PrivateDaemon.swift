@@ -198,7 +198,8 @@ struct PrivateDaemon: Sendable {
         let mounts = ((try? readText("/proc/self/mountinfo")) ?? "").split(separator: "\n").filter { $0.contains(home) }
         #expect(mounts.isEmpty, "mounts left behind: \(mounts)")
         var groups: [String] = []
-        for hierarchy in (try? onlyNames("/sys/fs/cgroup")) ?? [] {
+        // On v2 there is one hierarchy, and its root is here.
+        for hierarchy in ["."] + ((try? onlyNames("/sys/fs/cgroup")) ?? []) {
             let parent = "/sys/fs/cgroup/\(hierarchy)\(cgroup)"
             if exists(parent) { groups.append(parent) }
             groups += ((try? onlyNames(parent)) ?? []).filter { isDirectory("\(parent)/\($0)") }
