@@ -47,6 +47,10 @@ struct LeftoverTests {
         try await daemon.must("run", "--rm", "--network", "once", "-p", "0:80", "-v", "/v", "busybox", "true")
         try await daemon.must("run", "--rm", "busybox", "true")
         try await daemon.must("network", "rm", "once")
+        // Its bridge goes behind the answer.
+        try await eventually("the bridge to be gone") {
+            try Census(daemon).links.allSatisfy { !$0.hasPrefix("br-") }
+        }
     }
 
     /// What is compared settles in its own time: files go behind the answer, spare namespaces are made anew.

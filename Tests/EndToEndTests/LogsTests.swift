@@ -59,18 +59,18 @@ struct LogsTests {
             func config(_ name: String) async throws -> String {
                 try await daemon.must("inspect", "-f", "{{json .HostConfig.LogConfig}}", name).line
             }
-            try await daemon.must("run", "--name", "a", "busybox", "echo", "hi")
-            #expect(try await config("a") == #"{"Type":"local","Config":{"max-file":"2","max-size":"2m"}}"#)
-            #expect(try await daemon.must("logs", "a").output == "hi\n")
+            try await daemon.must("run", "--name", "one", "busybox", "echo", "hi")
+            #expect(try await config("one") == #"{"Type":"local","Config":{"max-file":"2","max-size":"2m"}}"#)
+            #expect(try await daemon.must("logs", "one").output == "hi\n")
             // Another driver has options of its own; the same one keeps what it does not say.
-            try await daemon.must("run", "--name", "b", "--log-driver", "json-file", "busybox", "echo", "hi")
-            #expect(try await config("b") == #"{"Type":"json-file","Config":{}}"#)
-            try await daemon.must("run", "--name", "c", "--log-opt", "max-size=1m", "busybox", "echo", "hi")
-            #expect(try await config("c") == #"{"Type":"local","Config":{"max-file":"2","max-size":"1m"}}"#)
+            try await daemon.must("run", "--name", "two", "--log-driver", "json-file", "busybox", "echo", "hi")
+            #expect(try await config("two") == #"{"Type":"json-file","Config":{}}"#)
+            try await daemon.must("run", "--name", "three", "--log-opt", "max-size=1m", "busybox", "echo", "hi")
+            #expect(try await config("three") == #"{"Type":"local","Config":{"max-file":"2","max-size":"1m"}}"#)
             #expect(try await daemon.must("info", "-f", "{{.LoggingDriver}}").line == "local")
-            let none = try await daemon.skiff("run", "--name", "d", "--log-driver", "none", "busybox", "echo", "hi")
+            let none = try await daemon.skiff("run", "--name", "four", "--log-driver", "none", "busybox", "echo", "hi")
             #expect(none.output == "hi\n")
-            #expect(try await daemon.skiff("logs", "d").errors.contains("does not support reading"))
+            #expect(try await daemon.skiff("logs", "four").errors.contains("does not support reading"))
         }
     }
 
