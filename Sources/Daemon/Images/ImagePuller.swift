@@ -151,7 +151,10 @@ public final class ImagePuller: Sendable {
                 repoDigests: [pinned], index: index, lease: lease)
         } catch {
             // What came so far serves the next try, but not on a full disk.
-            if error.isDiskFull { await store.abandon(lease) }
+            if error.isDiskFull {
+                await layers.discard(targets)
+                await store.abandon(lease)
+            }
             throw error
         }
         return finish(image, found, reference, isNew: true, progress)

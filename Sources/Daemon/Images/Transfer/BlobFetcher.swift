@@ -52,6 +52,16 @@ final class BlobFetcher: Sendable {
             }, use: use)
     }
 
+    /// Throws away what has come of blobs, but for those that somebody else is still fetching.
+    func discard(_ blobs: [Digest]) async {
+        for blob in blobs {
+            await fetches.settle(blob)
+            try? await pool.blocking { [content] () throws(Failure) in
+                try content.ingest(key: blob.description).discard()
+            }
+        }
+    }
+
     private func run(
         _ blob: Descriptor, _ provider: @escaping BlobProvider, _ tail: BlobTail,
         _ emit: @escaping @Sendable (TransferProgress.LayerStage) -> Void

@@ -76,6 +76,12 @@ public final class LayerStore: Sendable {
         }
     }
 
+    /// Throws away what has come of layers that are called off, once whatever worked on them has ended.
+    func discard(_ targets: [LayerTarget]) async {
+        for target in targets { await layers.settle(Target(chain: target.chain, blob: target.blob.digest)) }
+        await fetcher.discard(targets.map(\.blob.digest))
+    }
+
     private func ensure(
         _ targets: [LayerTarget], _ index: Int, _ provider: @escaping BlobProvider,
         _ observe: @escaping @Sendable (TransferProgress.LayerStage) -> Void

@@ -96,6 +96,12 @@ final class SharedWork<Key: Hashable & Sendable, Context: Sendable, Event: Senda
             use: { (_, ended) async throws(Failure) in try await ended.value() })
     }
 
+    /// Waits for the end of a job that its last friend has left; comes back at once where there is none.
+    func settle(_ key: Key) async {
+        guard let job = jobs.withLock({ $0[key] }), job.state.withLock({ $0.abandoned }) else { return }
+        _ = try? await job.ended.value()
+    }
+
     private func start(
         _ job: Job, _ key: Key,
         _ work: @escaping @Sendable (Context, @escaping Observer) async throws(Failure) -> Value
