@@ -104,11 +104,18 @@ public func setProcessName(_ name: String) throws(SystemError) {
 /// Becomes a user and groups, all ids of each.
 ///
 /// C functions: `setgroups`, `setresgid`, `setresuid`.
-public func become(uid: uid_t, gid: gid_t, groups: [gid_t]) throws(SystemError) {
-    try check("setgroups") { setgroups(groups.count, groups) }
+///
+/// - Parameter groups: nil leaves them as they are.
+public func become(uid: uid_t, gid: gid_t, groups: [gid_t]?) throws(SystemError) {
+    if let groups { try check("setgroups") { setgroups(groups.count, groups) } }
     try check("setresgid", "\(gid)") { setresgid(gid, gid, gid) }
     try check("setresuid", "\(uid)") { setresuid(uid, uid, uid) }
 }
+
+/// Whether this user namespace lets a process change its supplementary groups.
+///
+/// File: `/proc/self/setgroups`, user_namespaces(7).
+public func mayChangeGroups() -> Bool { (try? readText("/proc/self/setgroups", limit: 64))?.hasPrefix("deny") != true }
 
 /// A session keyring of its own, so that keys of the host's session are out of reach.
 ///
@@ -179,17 +186,36 @@ public func execute(_ path: String, arguments: [String], environment: [String]) 
 ///
 /// - Parameters:
 ///   - program: an array of `struct sock_filter`, 8 bytes each.
-///   - flags: `SECCOMP_FILTER_FLAG_…`.
-public func installFilter(_ program: [UInt8], flags: UInt32 = 0) throws(SystemError) {
+///   - flags: ``SeccompFlags``.
+/// - Returns: with ``SeccompFlags/newListener`` the descriptor calls are told by, the caller's to own.
+@discardableResult
+public func installFilter(_ program: [UInt8], flags: SeccompFlags = []) throws(SystemError) -> Int32 {
     guard !program.isEmpty, program.count % 8 == 0, program.count / 8 <= 4096 else {
         throw SystemError("seccomp", errno: EINVAL, subject: "a filter of \(program.count) bytes")
     }
-    try check("seccomp") {
+    return try check("seccomp") {
         program.withUnsafeBytes { bytes in
             var filter = sock_fprog(
                 len: UInt16(bytes.count / 8),
                 filter: UnsafeMutablePointer(mutating: bytes.baseAddress?.assumingMemoryBound(to: sock_filter.self)))
-            return skiff_seccomp(UInt32(SECCOMP_SET_MODE_FILTER), flags, &filter)
+            return skiff_seccomp(UInt32(SECCOMP_SET_MODE_FILTER), flags.rawValue, &filter)
         }
     }
+}
+
+/// How a filter is installed; see `seccomp(2)`.
+public struct SeccompFlags: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// All threads of the process.
+    public static let allThreads = SeccompFlags(rawValue: 1 << 0)
+    /// What is refused is logged.
+    public static let log = SeccompFlags(rawValue: 1 << 1)
+    /// Without the mitigation of speculative store bypass.
+    public static let allowSpeculation = SeccompFlags(rawValue: 1 << 2)
+    /// Calls whose action is to notify are told to whoever holds the descriptor that is returned.
+    public static let newListener = SeccompFlags(rawValue: 1 << 3)
+    /// A call that was told can be interrupted by deadly signals only.
+    public static let waitKillable = SeccompFlags(rawValue: 1 << 5)
 }

@@ -183,9 +183,12 @@ public func creationMask() -> mode_t {
 
 /// Copies up to `count` bytes inside the kernel, from and to where both files stand; 0 is the end.
 ///
-/// C function: `copy_file_range`.
+/// C functions: `copy_file_range`; between file systems that cannot share, `sendfile`.
 public func copyFileRange(from source: Int32, to target: Int32, count: Int) throws(SystemError) -> Int {
-    try check("copy_file_range") { copy_file_range(source, nil, target, nil, count, 0) }
+    do { return try check("copy_file_range") { copy_file_range(source, nil, target, nil, count, 0) } } catch {
+        guard error.errno == EXDEV || error.errno == EINVAL else { throw error }
+    }
+    return try check("sendfile") { sendfile(target, source, nil, count) }
 }
 
 private func unlessTaken(_ call: StaticString, _ name: UnsafePointer<CChar>, _ body: () -> Int32) throws(SystemError)

@@ -82,14 +82,30 @@ public struct MountTree: ~Copyable {
         descriptor = OwnedDescriptor(owning: try check("open_tree") { open_tree(opened, "", flags) })
     }
 
+    /// Takes over a mount that another process made and sent.
+    public init(owning descriptor: consuming OwnedDescriptor) { self.init(descriptor) }
+
+    /// Shows the owners of files by the mappings of a user namespace.
+    ///
+    /// C function: `mount_setattr(MOUNT_ATTR_IDMAP)`. Before the mount is attached, with `CAP_SYS_ADMIN` in the user namespace
+    /// the file system was mounted in.
+    public func mapOwners(by userNamespace: Int32, recursive: Bool) throws(SystemError) {
+        var change = mount_attr()
+        change.attr_set = UInt64(MOUNT_ATTR_IDMAP)
+        change.userns_fd = UInt64(userNamespace)
+        let flags = UInt32(AT_EMPTY_PATH) | (recursive ? UInt32(AT_RECURSIVE) : 0)
+        try check("mount_setattr", "id mapping") {
+            mount_setattr(raw, "", flags, &change, MemoryLayout<mount_attr>.size)
+        }
+    }
+
     /// Puts the mount over an open file or directory.
     ///
     /// C function: `move_mount`.
-    public func attach(over target: Int32) throws(SystemError) {
-        try check("move_mount") {
-            move_mount(raw, "", target, "", UInt32(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
-        }
-    }
+    public func attach(over target: Int32) throws(SystemError) { try attachMount(raw, over: target) }
+
+    /// Gives the mount away as a descriptor.
+    public consuming func releaseDescriptor() -> OwnedDescriptor { descriptor }
 
     /// Sets and clears attributes of this mount, and of those below it.
     ///
@@ -98,6 +114,15 @@ public struct MountTree: ~Copyable {
         set: MountAttributes = [], clear: MountAttributes = [], recursive: Bool = false
     ) throws(SystemError) {
         try changeMount(raw, set: set, clear: clear, recursive: recursive)
+    }
+}
+
+/// Puts a detached mount over an open file or directory.
+///
+/// C function: `move_mount`.
+public func attachMount(_ mount: Int32, over target: Int32) throws(SystemError) {
+    try check("move_mount") {
+        move_mount(mount, "", target, "", UInt32(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
     }
 }
 
@@ -185,9 +210,12 @@ private func hideKernelFileSystems(outside root: String) throws(SystemError) {
     }
 }
 
-private func changePropagation(of path: String, _ propagation: Propagation) throws(SystemError) {
+/// Changes how the mount at a path propagates, with those below it where asked for.
+///
+/// C function: `mount`.
+public func changePropagation(of path: String, _ propagation: Propagation, recursive: Bool = true) throws(SystemError) {
     try check("mount", "propagation of \(path)") {
-        mount(nil, path, nil, UInt(MS_REC) | UInt(propagation.rawValue), nil)
+        mount(nil, path, nil, UInt(recursive ? MS_REC : 0) | UInt(propagation.rawValue), nil)
     }
 }
 

@@ -49,12 +49,20 @@ public struct Cloned: Sendable {
 /// The child goes on in a copy of this process as after `fork`, but glibc does not know of it: only in a process of one
 /// thread, and in the child no `abort`, `raise` or pthread call. Flush standard output first.
 ///
-/// - Parameter cgroup: a cgroup v2 directory (`CLONE_INTO_CGROUP`).
-public func clone(_ namespaces: Namespaces, cgroup: Int32? = nil) throws(SystemError) -> Cloned {
+/// - Parameters:
+///   - cgroup: a cgroup v2 directory (`CLONE_INTO_CGROUP`).
+///   - asSibling: the new process becomes a child of the caller's own parent (`CLONE_PARENT`).
+public func clone(_ namespaces: Namespaces, cgroup: Int32? = nil, asSibling: Bool = false) throws(SystemError) -> Cloned
+{
     var pidfd: Int32 = -1
     var arguments = clone_args()
     arguments.flags = namespaces.rawValue | UInt64(CLONE_PIDFD)
-    arguments.exit_signal = UInt64(SIGCHLD)
+    if asSibling {
+        // How it ends is told as the caller's own end would be, which the kernel asks to be left open here.
+        arguments.flags |= UInt64(CLONE_PARENT)
+    } else {
+        arguments.exit_signal = UInt64(SIGCHLD)
+    }
     if let cgroup {
         arguments.flags |= UInt64(CLONE_INTO_CGROUP)
         arguments.cgroup = UInt64(cgroup)
@@ -74,4 +82,19 @@ public func setHostname(_ name: String) throws(SystemError) {
 /// C function: `setdomainname`.
 public func setDomainname(_ name: String) throws(SystemError) {
     try check("setdomainname", name) { setdomainname(name, name.utf8.count) }
+}
+
+/// Moves this process, which has one thread, into a new time namespace whose clocks are ahead by some offsets.
+///
+/// C functions: `unshare(CLONE_NEWTIME)`, `setns`; file: `/proc/self/timens_offsets`, which takes them only while the
+/// namespace is empty. See time_namespaces(7).
+public func enterNewTimeNamespace(offsets: String) throws(SystemError) {
+    try leave(.time)
+    if !offsets.isEmpty {
+        do throws(SystemError) { try writeControl("/proc/self/timens_offsets", offsets) } catch {
+            throw error.about("time offsets \(offsets.split(separator: "\n").joined(separator: ", "))")
+        }
+    }
+    let namespace = try open("/proc/self/ns/time_for_children", O_RDONLY)
+    try enter(.time, of: namespace.raw)
 }

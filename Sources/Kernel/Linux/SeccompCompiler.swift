@@ -39,6 +39,8 @@ public struct SyscallAction: Sendable, Hashable {
     public static let trap = SyscallAction(rawValue: 0x0003_0000)
     public static let killThread = SyscallAction(rawValue: 0)
     public static let killProcess = SyscallAction(rawValue: 0x8000_0000)
+    /// Whoever listens decides.
+    public static let notify = SyscallAction(rawValue: 0x7fc0_0000)
     /// The call fails with this error number.
     public static func fail(_ errno: UInt16) -> SyscallAction { SyscallAction(rawValue: 0x0005_0000 | UInt32(errno)) }
     /// A tracer is told this number.

@@ -38,12 +38,14 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
+#include <linux/mempolicy.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/openat2.h>
+#include <linux/prctl.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -245,4 +247,87 @@ static inline char *const *skiff_environ(void) { return environ; }
 static inline int skiff_release_and_poll(const struct iovec *ranges, int count, struct pollfd *watched, int timeout) {
   for (int index = 0; index < count; index++) madvise(ranges[index].iov_base, ranges[index].iov_len, MADV_DONTNEED);
   return poll(watched, 1, timeout);
+}
+
+// Attributes of a process that have no glibc wrapper before 2.41; the structure is the kernel's `struct sched_attr`, whose
+// header disagrees with glibc's about `struct sched_param`.
+
+struct skiff_sched_attr {
+  uint32_t size;
+  uint32_t policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime;
+  uint64_t deadline;
+  uint64_t period;
+  uint32_t utilization_min;
+  uint32_t utilization_max;
+};
+
+static inline int skiff_sched_setattr(pid_t pid, const struct skiff_sched_attr *attributes) {
+  return (int)syscall(SYS_sched_setattr, pid, attributes, 0);
+}
+static inline long skiff_sched_setaffinity(pid_t pid, size_t size, const void *mask) {
+  return syscall(SYS_sched_setaffinity, pid, size, mask);
+}
+static inline long skiff_sched_getaffinity(pid_t pid, size_t size, void *mask) {
+  return syscall(SYS_sched_getaffinity, pid, size, mask);
+}
+static inline long skiff_set_mempolicy(int mode, const unsigned long *nodes, unsigned long count) {
+  return syscall(SYS_set_mempolicy, mode, nodes, count);
+}
+
+// The program's own segments, mapped again from another open file of the same content.
+//
+// Nothing else may run between the copy of a page that was written to and its return, and nothing may be called through a
+// table that lies in such a page, as memcpy is: so it is one function with loops of its own. `spare` has room for every
+// page of the writable segments, `entries` a number for each.
+
+struct skiff_segment {
+  unsigned long start;
+  unsigned long end;
+  unsigned long offset;
+  int protection;
+};
+
+static inline void skiff_copy_page(unsigned long *target, const unsigned long *source, unsigned long page) {
+  for (unsigned long word = 0; word < page / sizeof *target; word++) {
+    target[word] = source[word];
+    __asm__ volatile("" ::: "memory");
+  }
+}
+
+static inline int skiff_remap_program(int file, int pagemap, const struct skiff_segment *segments, int count,
+                                      unsigned long page, unsigned char *spare, uint64_t *entries) {
+  int result = 0;
+  unsigned long at = 0;
+  for (int index = 0; index < count; index++) {
+    const struct skiff_segment *segment = segments + index;
+    if (!(segment->protection & PROT_WRITE)) continue;
+    unsigned long pages = (segment->end - segment->start) / page;
+    ssize_t size = (ssize_t)(pages * sizeof *entries);
+    if (pread(pagemap, entries + at, (size_t)size, (off_t)(segment->start / page * sizeof *entries)) != size) return -1;
+    for (unsigned long number = 0; number < pages; number++, at++) {
+      // Present and the file's own (bits 63 and 61), or neither present nor swapped: the new mapping shows the same.
+      entries[at] = (entries[at] >> 61 & 7) != 5 && entries[at] >> 62 != 0;
+      if (entries[at])
+        skiff_copy_page((unsigned long *)(spare + at * page), (unsigned long *)(segment->start + number * page), page);
+    }
+  }
+  for (int index = 0; index < count; index++) {
+    const struct skiff_segment *segment = segments + index;
+    void *start = (void *)segment->start;
+    if (mmap(start, segment->end - segment->start, segment->protection, MAP_PRIVATE | MAP_FIXED, file,
+             (off_t)segment->offset) == MAP_FAILED)
+      result = -1;
+  }
+  at = 0;
+  for (int index = 0; index < count; index++) {
+    const struct skiff_segment *segment = segments + index;
+    if (!(segment->protection & PROT_WRITE)) continue;
+    for (unsigned long address = segment->start; address < segment->end; address += page, at++)
+      if (entries[at]) skiff_copy_page((unsigned long *)address, (unsigned long *)(spare + at * page), page);
+  }
+  return result;
 }
