@@ -22,6 +22,10 @@ extension RuntimeSpec {
         public var readonlyPaths: [String] = []
         public var mountLabel: String?
         public var personality: Personality?
+        /// Host network interfaces that become the container's, and the name they get there; empty keeps the name.
+        public var networkDevices: [String: String] = [:]
+        public var memoryPolicy: MemoryPolicy?
+        public var intelRDT: IntelRDT?
         public init() {}
     }
 
@@ -42,6 +46,10 @@ extension RuntimeSpec {
     public struct TimeOffset: Sendable, Hashable {
         public var seconds: Int64
         public var nanoseconds: UInt32
+        public init(seconds: Int64, nanoseconds: UInt32 = 0) {
+            self.seconds = seconds
+            self.nanoseconds = nanoseconds
+        }
     }
 
     /// A device node to make.
@@ -67,6 +75,37 @@ extension RuntimeSpec {
         /// `LINUX` or `LINUX32`.
         public var domain: String
         public var flags: [String]
+        public init(domain: String, flags: [String] = []) {
+            self.domain = domain
+            self.flags = flags
+        }
+    }
+
+    /// From which memory nodes the processes get their memory; see `set_mempolicy(2)`.
+    public struct MemoryPolicy: Sendable, Hashable {
+        /// `MPOL_BIND` and the like.
+        public var mode: String
+        /// A list: `0-3,7`.
+        public var nodes: String
+        /// `MPOL_F_STATIC_NODES` and the like.
+        public var flags: [String]
+        public init(mode: String, nodes: String = "", flags: [String] = []) {
+            self.mode = mode
+            self.nodes = nodes
+            self.flags = flags
+        }
+    }
+
+    /// Shares of cache and memory bandwidth; see resctrl of the kernel's documentation.
+    public struct IntelRDT: Sendable, Hashable {
+        /// The class of service; nil is one for this container alone.
+        public var classID: String?
+        /// Lines of the `schemata` file, in order.
+        public var schemata: [String] = []
+        public var l3CacheSchema: String?
+        public var memoryBandwidthSchema: String?
+        public var monitors = false
+        public init() {}
     }
 
     /// A system call filter; see `seccomp(2)` and libseccomp.
@@ -85,6 +124,12 @@ extension RuntimeSpec {
             public var action: String
             public var errno: UInt32?
             public var arguments: [Argument]
+            public init(names: [String], action: String, errno: UInt32? = nil, arguments: [Argument] = []) {
+                self.names = names
+                self.action = action
+                self.errno = errno
+                self.arguments = arguments
+            }
         }
 
         public struct Argument: Sendable, Hashable {
@@ -93,6 +138,12 @@ extension RuntimeSpec {
             public var second: UInt64
             /// `SCMP_CMP_EQ` and its like.
             public var comparison: String
+            public init(index: UInt32, value: UInt64, second: UInt64 = 0, comparison: String) {
+                self.index = index
+                self.value = value
+                self.second = second
+                self.comparison = comparison
+            }
         }
     }
 }
@@ -122,10 +173,17 @@ extension RuntimeSpec.LinuxSettings {
         uidMappings = try members.idMappings("uidMappings")
         gidMappings = try members.idMappings("gidMappings")
         if var offsets = try members.object("timeOffsets") {
-            for clock in ["monotonic", "boottime"] {
+            for clock in offsets.rest.keys {
+                guard clock == "monotonic" || clock == "boottime" else {
+                    throw offsets.failure(clock, "unknown clock; monotonic and boottime can be set")
+                }
                 guard var entry = try offsets.object(clock) else { continue }
+                let nanoseconds = try entry.unsigned32("nanosecs") ?? 0
+                if nanoseconds >= 1_000_000_000 {
+                    throw entry.failure("nanosecs", "\(nanoseconds) is a second or more")
+                }
                 timeOffsets[clock] = RuntimeSpec.TimeOffset(
-                    seconds: try entry.integer("secs") ?? 0, nanoseconds: try entry.unsigned32("nanosecs") ?? 0)
+                    seconds: try entry.integer("secs") ?? 0, nanoseconds: nanoseconds)
             }
         }
         for var entry in try members.objects("devices") ?? [] { devices.append(try RuntimeSpec.Device(&entry)) }
@@ -140,6 +198,26 @@ extension RuntimeSpec.LinuxSettings {
         if var entry = try members.object("personality") {
             personality = RuntimeSpec.Personality(
                 domain: try entry.string("domain") ?? "", flags: try entry.strings("flags") ?? [])
+        }
+        if var devices = try members.object("netDevices") {
+            for name in devices.rest.keys {
+                guard var entry = try devices.object(name) else { continue }
+                networkDevices[name] = try entry.string("name") ?? ""
+            }
+        }
+        if var entry = try members.object("memoryPolicy") {
+            memoryPolicy = RuntimeSpec.MemoryPolicy(
+                mode: try entry.string("mode") ?? "", nodes: try entry.string("nodes") ?? "",
+                flags: try entry.strings("flags") ?? [])
+        }
+        if var entry = try members.object("intelRdt") {
+            var settings = RuntimeSpec.IntelRDT()
+            settings.classID = try entry.string("closID")
+            settings.schemata = try entry.strings("schemata") ?? []
+            settings.l3CacheSchema = try entry.string("l3CacheSchema")
+            settings.memoryBandwidthSchema = try entry.string("memBwSchema")
+            settings.monitors = try entry.bool("enableMonitoring") ?? false
+            intelRDT = settings
         }
     }
 }
@@ -227,6 +305,27 @@ extension RuntimeSpec.LinuxSettings {
             var entry: JSONObject = ["domain": .string(personality.domain)]
             entry.set("flags", personality.flags)
             object["personality"] = .object(entry)
+        }
+        if !networkDevices.isEmpty {
+            var devices = JSONObject()
+            for (name, inside) in networkDevices.sorted(by: { $0.key < $1.key }) {
+                devices[name] = .object(inside.isEmpty ? [:] : ["name": .string(inside)])
+            }
+            object["netDevices"] = .object(devices)
+        }
+        if let memoryPolicy {
+            var entry: JSONObject = ["mode": .string(memoryPolicy.mode), "nodes": .string(memoryPolicy.nodes)]
+            entry.set("flags", memoryPolicy.flags)
+            object["memoryPolicy"] = .object(entry)
+        }
+        if let intelRDT {
+            var entry = JSONObject()
+            entry.set("closID", intelRDT.classID)
+            entry.set("schemata", intelRDT.schemata)
+            entry.set("l3CacheSchema", intelRDT.l3CacheSchema)
+            entry.set("memBwSchema", intelRDT.memoryBandwidthSchema)
+            if intelRDT.monitors { entry["enableMonitoring"] = true }
+            object["intelRdt"] = .object(entry)
         }
         return .object(object)
     }

@@ -92,17 +92,26 @@ extension RuntimeSpec {
         public var runtime: UInt64 = 0
         public var deadline: UInt64 = 0
         public var period: UInt64 = 0
+        public init(policy: String) { self.policy = policy }
     }
 
     /// See `ioprio_set(2)`.
     public struct IOPriority: Sendable, Hashable {
         public var schedulingClass: String
         public var priority: Int32
+        public init(schedulingClass: String, priority: Int32 = 0) {
+            self.schedulingClass = schedulingClass
+            self.priority = priority
+        }
     }
 
     public struct CPUAffinity: Sendable, Hashable {
         public var initial: String?
         public var final: String?
+        public init(initial: String? = nil, final: String? = nil) {
+            self.initial = initial
+            self.final = final
+        }
     }
 }
 

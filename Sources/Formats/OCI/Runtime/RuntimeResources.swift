@@ -87,6 +87,12 @@ extension RuntimeSpec {
             public var minor: Int64
             public var weight: UInt32?
             public var leafWeight: UInt32?
+            public init(major: Int64, minor: Int64, weight: UInt32? = nil, leafWeight: UInt32? = nil) {
+                self.major = major
+                self.minor = minor
+                self.weight = weight
+                self.leafWeight = leafWeight
+            }
         }
 
         /// A rate per second on one device.
@@ -105,16 +111,28 @@ extension RuntimeSpec {
             /// `2MB`, `1GB`.
             public var pageSize: String
             public var limit: UInt64
+            public init(pageSize: String, limit: UInt64) {
+                self.pageSize = pageSize
+                self.limit = limit
+            }
         }
 
         public struct NetworkPriority: Sendable, Hashable {
             public var name: String
             public var priority: UInt32
+            public init(name: String, priority: UInt32) {
+                self.name = name
+                self.priority = priority
+            }
         }
 
         public struct RDMALimit: Sendable, Hashable {
             public var handles: UInt32?
             public var objects: UInt32?
+            public init(handles: UInt32? = nil, objects: UInt32? = nil) {
+                self.handles = handles
+                self.objects = objects
+            }
         }
     }
 }

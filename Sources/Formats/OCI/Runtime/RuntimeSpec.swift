@@ -81,6 +81,12 @@ public struct RuntimeSpec: Sendable, Hashable {
         public var environment: [String]
         /// Seconds.
         public var timeout: Int32?
+        public init(path: String, arguments: [String] = [], environment: [String] = [], timeout: Int32? = nil) {
+            self.path = path
+            self.arguments = arguments.isEmpty ? [path] : arguments
+            self.environment = environment
+            self.timeout = timeout
+        }
     }
 
     /// The programs of each point.
@@ -140,6 +146,12 @@ extension RuntimeSpec.Mount {
 }
 
 extension RuntimeSpec.Hooks {
+    /// The hooks alone, as a runtime keeps them for later.
+    public init(json: JSON) throws(Failure) {
+        var members = try Members(json, of: "hooks")
+        try self.init(&members)
+    }
+
     init(_ members: inout Members) throws(Failure) {
         self.init()
         prestart = try members.hooks("prestart")
@@ -222,7 +234,8 @@ extension RuntimeSpec.IDMapping {
 }
 
 extension RuntimeSpec.Hooks {
-    var json: JSON {
+    /// The document's `hooks` member.
+    public var json: JSON {
         var object = JSONObject()
         object.set("prestart", prestart.map(\.json))
         object.set("createRuntime", createRuntime.map(\.json))
