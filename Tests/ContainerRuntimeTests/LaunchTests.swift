@@ -10,7 +10,7 @@ import Testing
 ///
 /// The runtime clones without telling the C library, which only a process of one thread may do, and a test runner has many.
 /// So the programs under test are run, not the library.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "namespaces and mounts need root"))
+@Suite(.serialized, .enabled(if: Bundle.canRun, "namespaces and mounts need root"))
 struct LaunchTests {
     private let bundle: Bundle
 
@@ -101,99 +101,5 @@ struct LaunchTests {
         #expect(result.output.contains("CapInh:\t0000000000000000"))
         #expect(result.output.contains("NoNewPrivs:\t1"))
         #expect(result.code != 0, "mounting is not among its rights")
-    }
-}
-
-/// A bundle with busybox in a folder of its own, and the runtime program beside the tests.
-struct Bundle {
-    let path: String
-    let id: String
-
-    init() throws {
-        id = "test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        path = "/tmp/skiff-\(id)"
-        for directory in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-            try makeDirectories("\(path)/rootfs/\(directory)")
-        }
-        try writeFile(path + "/rootfs/bin/busybox", readFile("/bin/busybox", limit: 8 << 20), mode: 0o755)
-        for applet in ["sh", "ls", "cat", "wc", "sleep", "grep", "mount", "tr", "pwd", "true"] {
-            try makeSymlink("\(path)/rootfs/bin/\(applet)", to: "busybox")
-        }
-        try writeFile(path + "/rootfs/etc/passwd", Array("root:x:0:0::/:/bin/sh\n".utf8))
-    }
-
-    func remove() {
-        _ = try? runtime("delete", "--force", id)
-        try? removeTree(path)
-    }
-
-    /// - Parameter change: the last word on the document.
-    func write(
-        command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
-        change: (inout RuntimeSpec) -> Void = { _ in }
-    ) throws {
-        var process = RuntimeSpec.Process(arguments: command, environment: ["PATH=/bin"], directory: directory)
-        process.capabilities = RuntimeSpec.Capabilities()
-        process.capabilities?.bounding = ["CAP_CHOWN"]
-        process.capabilities?.effective = ["CAP_CHOWN"]
-        process.capabilities?.permitted = ["CAP_CHOWN"]
-        process.noNewPrivileges = true
-        var spec = RuntimeSpec(process: process)
-        spec.mounts =
-            [
-                RuntimeSpec.Mount(
-                    destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
-                RuntimeSpec.Mount(
-                    destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"]),
-                RuntimeSpec.Mount(
-                    destination: "/dev/pts", type: "devpts", source: "devpts",
-                    options: ["newinstance", "ptmxmode=0666"]),
-            ] + mounts
-        spec.linux.namespaces = [.init(.mount), .init(.pid), .init(.ipc), .init(.network), .init(.uts), .init(.cgroup)]
-        spec.linux.cgroupsPath = "/skiff-\(id)"
-        spec.linux.maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/scsi"]
-        spec.linux.readonlyPaths = ["/proc/sys"]
-        change(&spec)
-        try writeFile(path + "/config.json", spec.json.serialized())
-    }
-
-    func run(
-        _ script: String, directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
-        change: (inout RuntimeSpec) -> Void = { _ in }
-    ) throws -> Output {
-        try run(command: ["sh", "-c", script], directory: directory, mounts: mounts, change: change)
-    }
-
-    func run(
-        command: [String], directory: String = "/", mounts: [RuntimeSpec.Mount] = [],
-        change: (inout RuntimeSpec) -> Void = { _ in }
-    ) throws -> Output {
-        try write(command: command, directory: directory, mounts: mounts, change: change)
-        return try runtime("run", "--bundle", path, id)
-    }
-
-    func state() throws -> String? {
-        try JSON.parse(Array(runtime("state", id).output.utf8))["status"]?.stringValue
-    }
-
-    struct Output {
-        var code: Int32
-        var output: String
-        var errors: String
-    }
-
-    func runtime(_ arguments: String...) throws -> Output { try runtime(arguments) }
-
-    private func runtime(_ arguments: [String]) throws -> Output {
-        let builds = try readLink("/proc/self/exe").split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-        let out = path + "/out", err = path + "/err"
-        let output = try open(out, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-        let errors = try open(err, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-        let pid = try Spawn(
-            builds + "/skiff-runtime", arguments: ["skiff-runtime", "--root", path + "/state"] + arguments,
-            descriptors: [(output.raw, 1), (errors.raw, 2)]
-        ).start()
-        let end = try PidFD(pid).wait()
-        return Output(code: end?.code ?? -1, output: try readText(out), errors: try readText(err))
     }
 }

@@ -82,9 +82,6 @@ public struct MountTree: ~Copyable {
         descriptor = OwnedDescriptor(owning: try check("open_tree") { open_tree(opened, "", flags) })
     }
 
-    /// Takes over a mount that another process made and sent.
-    public init(owning descriptor: consuming OwnedDescriptor) { self.init(descriptor) }
-
     /// Shows the owners of files by the mappings of a user namespace.
     ///
     /// C function: `mount_setattr(MOUNT_ATTR_IDMAP)`. Before the mount is attached, with `CAP_SYS_ADMIN` in the user namespace

@@ -16,10 +16,14 @@ public enum RuntimeFeatures {
                 "cgroup": .object([
                     "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true,
                 ]),
-                "seccomp": SeccompFilter.features, "apparmor": .object(["enabled": false]),
-                "selinux": .object(["enabled": false]), "intelRdt": .object(["enabled": false]),
-                "mountExtensions": .object(["idmap": .object(["enabled": false])]),
-                "netDevices": .object(["enabled": false]),
+                "seccomp": SeccompFilter.features, "apparmor": .object(["enabled": true]),
+                "selinux": .object(["enabled": true]), "intelRdt": .object(["enabled": false]),
+                "mountExtensions": .object(["idmap": .object(["enabled": true])]),
+                "netDevices": .object(["enabled": true]),
+                "memoryPolicy": .object([
+                    "modes": JSON(PlannedAttributes.memoryModes.keys.sorted()),
+                    "flags": JSON(PlannedAttributes.memoryFlags.keys.sorted()),
+                ]),
             ]),
             "annotations": .object([
                 "org.skiff.libseccomp.version": .string(SeccompCompiler.libraryVersion)

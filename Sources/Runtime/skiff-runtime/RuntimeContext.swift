@@ -9,6 +9,8 @@ struct RuntimeContext {
     let log: Log
     /// Whether a cgroup that cannot be made for want of rights is done without, as an ordinary user's must be.
     let isRootless: Bool
+    /// What keeps this program from being overwritten by a container it makes or enters.
+    var seal: ProgramSeal?
 
     static let flags: [Flag] = [
         .taking("DIR", "root", "where states are kept (/run/skiff-runtime, or $XDG_RUNTIME_DIR/skiff-runtime)"),

@@ -29,8 +29,10 @@ enum SkiffRuntime {
             }
             let verb = try verb(name)
             if asksForHelp(words, of: verb) { return print(help.text(of: verb)) }
-            let context = try RuntimeContext(globals)
+            var context = try RuntimeContext(globals)
             do {
+                // As early as can be: a program that has done little is quickly exchanged.
+                if verb.entersContainers { context.seal = try ProgramSeal.apply(arguments: CommandLine.arguments) }
                 try verb.init(
                     Arguments(words, verb.flags, scattered: verb.scattersFlags)
                 ).run(context)

@@ -10,6 +10,8 @@ protocol Verb {
     static var flags: [Flag] { get }
     /// Whether flags may follow operands.
     static var scattersFlags: Bool { get }
+    /// Whether a process of a container's is made, which must not reach this program's file.
+    static var entersContainers: Bool { get }
     /// What the program ends with when the verb fails.
     static var failureCode: Int32 { get }
 
@@ -21,6 +23,7 @@ extension Verb {
     static var operands: String { "<container-id>" }
     static var flags: [Flag] { [] }
     static var scattersFlags: Bool { true }
+    static var entersContainers: Bool { false }
     static var failureCode: Int32 { 1 }
 }
 

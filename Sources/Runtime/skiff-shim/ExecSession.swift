@@ -36,6 +36,7 @@ final class ExecSession {
         } else {
             var launch = ExecLaunch(id: name, initPid: initPid, process: process, stdio: stdio.forProcess)
             launch.filter = order.isFiltered ? filter : nil
+            launch.settings = spec.linux
             var running = try launch.start(target: container, in: cgroup.cgroup)
             pid = running.pid
             master = running.takeMaster()

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import ContainerRuntime
 internal import Linux
 
 /// The supervisor of one container: makes it, holds its streams, log and exit status, and outlives the daemon.
@@ -10,15 +11,16 @@ enum SkiffShim {
     static let daemonSocket: Int32 = 3
 
     static func main() {
-        do throws(SystemError) {
+        do {
             // Before anything else: whatever the daemon's libraries left open stays out of here and of the container.
             try closeDescriptors(from: daemonSocket + 1)
+            let seal = try ProgramSeal.apply(arguments: CommandLine.arguments)
             try becomeUndumpable()
             try becomeSubreaper()
             // A shim ends when its work is done, not when somebody signals a process group.
             let signals = try SignalFD([SIGCHLD, SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2])
             let loop = try EventLoop()
-            let supervisor = Supervisor(loop)
+            let supervisor = Supervisor(loop, seal)
             try supervisor.accept(OwnedDescriptor(owning: daemonSocket))
             let watch = try loop.watch(signals.raw, [.readable]) { _ in
                 while let signal = try? signals.next() { if signal == SIGCHLD { supervisor.reap() } }

@@ -41,7 +41,7 @@ final class SupervisedContainer {
 
     /// Makes the container; on a failure nothing of it is left.
     static func launch(
-        _ order: LaunchOrder, _ descriptors: inout ReceivedDescriptors, loop: EventLoop
+        _ order: LaunchOrder, _ descriptors: inout ReceivedDescriptors, seal: ProgramSeal, loop: EventLoop
     ) throws -> SupervisedContainer {
         let spec = try RuntimeSpec(json: order.spec)
         guard let process = spec.process else { throw FailureReport.request("the specification has no process") }
@@ -80,6 +80,7 @@ final class SupervisedContainer {
                 launch.networkNamespace = network?.raw
                 launch.filter = filter
                 launch.reapingInit = order.usesInit
+                launch.seal = seal
                 var running = try launch.start(in: cgroup.cgroup)
                 pid = running.pid
                 master = running.takeMaster()

@@ -22,7 +22,13 @@ final class Supervisor {
     /// How long streams that nobody reads may keep a collected shim alive.
     private static let lingering: Int64 = 30_000
 
-    init(_ loop: EventLoop) { self.loop = loop }
+    /// What keeps the shim's program from being overwritten by its container.
+    private let seal: ProgramSeal
+
+    init(_ loop: EventLoop, _ seal: ProgramSeal) {
+        self.loop = loop
+        self.seal = seal
+    }
 
     /// Serves one more daemon.
     func accept(_ socket: consuming OwnedDescriptor) throws(SystemError) {
@@ -109,7 +115,7 @@ final class Supervisor {
         do {
             directory = order.directory
             try listen()
-            let container = try SupervisedContainer.launch(order, &descriptors, loop: loop)
+            let container = try SupervisedContainer.launch(order, &descriptors, seal: seal, loop: loop)
             self.container = container
             container.onEvent = { [unowned self] in broadcast($0) }
             container.onRemoved = { [unowned self] in endIfCollected() }

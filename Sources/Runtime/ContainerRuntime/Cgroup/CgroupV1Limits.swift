@@ -39,10 +39,19 @@ extension CgroupV1 {
         }
         // The kernel checks the two against each other, and against the parent's, at every moment: which has to come
         // first depends on where they come from.
-        try setPair(
-            ("cpu.cfs_period_us", cpu.period.flatMap { $0 == 0 ? nil : "\($0)" }),
-            ("cpu.cfs_quota_us", cpu.quota.flatMap { $0 == 0 ? nil : "\($0)" }))
-        try set("cpu", "cpu.cfs_burst_us", cpu.burst.map { "\($0)" })
+        let burst = cpu.burst.map { "\($0)" }
+        func setBandwidth() throws(SystemError) {
+            try setPair(
+                ("cpu.cfs_period_us", cpu.period.flatMap { $0 == 0 ? nil : "\($0)" }),
+                ("cpu.cfs_quota_us", cpu.quota.flatMap { $0 == 0 ? nil : "\($0)" }))
+        }
+        // A quota below the present burst is refused as well as a burst above the present quota.
+        do throws(SystemError) { try setBandwidth() } catch {
+            guard error.errno == EINVAL, burst != nil else { throw error }
+            try set("cpu", "cpu.cfs_burst_us", burst)
+            try setBandwidth()
+        }
+        try set("cpu", "cpu.cfs_burst_us", burst)
         try setPair(
             ("cpu.rt_period_us", cpu.realtimePeriod.flatMap { $0 == 0 ? nil : "\($0)" }),
             ("cpu.rt_runtime_us", cpu.realtimeRuntime.flatMap { $0 == 0 ? nil : "\($0)" }))
@@ -64,6 +73,13 @@ extension CgroupV1 {
     }
 
     private func applyMemory(_ memory: RuntimeSpec.Resources.Memory) throws(SystemError) {
+        if memory.checkBeforeUpdate == true, let limit = memory.limit, let directory = directory(of: "memory") {
+            let used = Int64(try readText(directory + "/memory.usage_in_bytes").trimmedLine) ?? 0
+            if limit > 0, limit < used {
+                throw SystemError(
+                    "cgroup", errno: EBUSY, subject: "rejecting memory limit \(limit), as \(used) are in use")
+            }
+        }
         let limit = memory.limit.flatMap { $0 == 0 ? nil : $0 }
         var swap = memory.swap.flatMap { $0 == 0 ? nil : $0 }
         let sum = "memory.memsw.limit_in_bytes"

@@ -30,6 +30,7 @@ extension CgroupV2 {
         let asked: [(String, Bool)] = [
             ("memory.swappiness", memory.swappiness != nil), ("memory.kernelTCP", (memory.kernelTCP ?? 0) > 0),
             ("memory.disableOOMKiller", memory.disableOOMKiller == true),
+            ("memory.useHierarchy=false", memory.useHierarchy == false),
             ("cpu.realtimeRuntime", (cpu.realtimeRuntime ?? 0) != 0),
             ("cpu.realtimePeriod", (cpu.realtimePeriod ?? 0) != 0),
             ("blockIO.leafWeight", (resources.blockIO.leafWeight ?? 0) != 0),

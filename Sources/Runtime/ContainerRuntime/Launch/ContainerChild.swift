@@ -8,19 +8,25 @@ struct ContainerChild {
     let plan: LaunchPlan
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
+    let sources: PreparedSources
     let devices: PreparedDevices?
-    let sources: [String: SharedDescriptor]
+    let interfaces: PreparedNetworkDevices?
 
     /// - Parameter peer: the child's end of the launch channel.
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
+        try step(.limits) { () throws(SystemError) in try plan.process.setOutOfMemoryScore() }
+        if joined.user != nil { try passOn(peer) }
+        if plan.mappings != nil { try LaunchChannel.awaitGo(peer) }
         try step(.namespaces) { () throws(SystemError) in
+            // Not before the maps are written: what belongs to an undumpable process in procfs belongs to root.
             try becomeUndumpable()
             try resetSignals()
             try startSession()
         }
-        if plan.mappings != nil {
-            try LaunchChannel.awaitGo(peer)
-            try step(.user) { () throws(SystemError) in try become(uid: 0, gid: 0, groups: []) }
+        if plan.mappings != nil || joined.user != nil {
+            try step(.user) { () throws(SystemError) in
+                try become(uid: 0, gid: 0, groups: mayChangeGroups() ? [] : nil)
+            }
             if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
@@ -28,14 +34,18 @@ struct ContainerChild {
         if plan.createsCgroupNamespace {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
+        if let offsets = plan.timeOffsets {
+            try step(.namespaces) { () throws(SystemError) in try enterNewTimeNamespace(offsets: offsets) }
+        }
+        launch.seal?.attach()
         var procfs: Int32?
         let root = try makeRoot(&procfs)
         let spec = launch.spec
         try step(.hostname) { () throws(SystemError) in
-            if let hostname = spec.hostname, !hostname.isEmpty { try setHostname(hostname) }
-            if let domainname = spec.domainname, !domainname.isEmpty { try setDomainname(domainname) }
+            if let hostname = plan.hostname { try setHostname(hostname) }
+            if let domainname = plan.domainname { try setDomainname(domainname) }
         }
-        try writeSysctls(procfs)
+        try plan.parameters.write(procfs)
 
         var console: Int32?
         var greeting: [Int32] = []
@@ -51,14 +61,13 @@ struct ContainerChild {
         }
         try makeWorkingDirectory(in: root)
         try step(.mounts) { () throws(SystemError) in try mountStep.protect(plan.mounts, in: root) }
+        try stopForHooks(peer)
         try step(.rootfs) { () throws(SystemError) in
             if spec.root.readonly { try changeMount(root.raw, set: .readOnly) }
-        }
-        try step(.rootfs) { () throws(SystemError) in
             try root.pivot(avoidingPivotRoot: launch.avoidsPivotRoot)
-            // A root that is shared already cannot be pivoted to.
-            if plan.propagation != .private {
-                try changeMount(root.raw, propagation: plan.propagation, recursive: true)
+            // Behind the change of root, which a shared mount would refuse.
+            if plan.propagation.kind != .private {
+                try changePropagation(of: "/", plan.propagation.kind, recursive: plan.propagation.recursive)
             }
         }
         try installStreams(console)
@@ -68,7 +77,12 @@ struct ContainerChild {
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         let process = ProcessStep(
             process: plan.process, procfs: procfs, keepsSessionKeyring: launch.keepsSessionKeyring,
-            sessionName: launch.id)
+            sessionName: launch.id,
+            handOver: { (listener) throws(RuntimeFailure) in
+                try step(.seccomp) { () throws(SystemError) in
+                    try sendMessage(peer, LaunchChannel.listener, descriptors: [listener])
+                }
+            })
         let program = try process.prepare(terminal: console)
         if !greeting.isEmpty || launch.gate.isFifo {
             try step(.exec) { () throws(SystemError) in
@@ -79,11 +93,44 @@ struct ContainerChild {
             closeAll(except: [gate, peer], from: 3 + launch.preservedDescriptors)
             try awaitStart(gate)
         }
+        try HookRun(
+            .startContainer, spec.hooks.startContainer, state: launch.hookState.with(.created, pid: processNumber())
+        ).run()
         if launch.reapingInit { try step(.exec) { () throws(SystemError) in try ReapingInit.splitOff() } }
         let failure = execute(
             program.path, arguments: plan.process.arguments, environment: program.environment)
         throw RuntimeFailure(
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+
+    /// In a process that is only on the way: enters the user namespace, and lets the container's process be made there.
+    ///
+    /// Returns in that one.
+    private func passOn(_ peer: Int32) throws(RuntimeFailure) {
+        try joined.enterUser()
+        let cloned = try step(.namespaces) { () throws(SystemError) in
+            try Linux.clone(plan.created, asSibling: true)
+        }
+        if cloned.isChild { return try LaunchChannel.awaitGo(peer) }
+        try step(.namespaces) { () throws(SystemError) in
+            try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
+        }
+        exitNow(0)
+    }
+
+    /// Everything is mounted and the old root is still there: the parent's turn, then that of the hooks in here.
+    private func stopForHooks(_ peer: Int32) throws(RuntimeFailure) {
+        let hooks = launch.spec.hooks
+        guard
+            interfaces != nil || !hooks.prestart.isEmpty || !hooks.createRuntime.isEmpty
+                || !hooks.createContainer.isEmpty
+        else { return }
+        try LaunchChannel.stopWhenMounted(peer)
+        if let interfaces { try interfaces.setUp() }
+        try HookRun(
+            .createContainer, hooks.createContainer, state: launch.hookState.with(.creating, pid: processNumber()),
+            directory: launch.bundle
+        ).run()
     }
 
     private var mountStep: MountStep {
@@ -98,13 +145,15 @@ struct ContainerChild {
     private func makeRoot(_ procfs: inout Int32?) throws(RuntimeFailure) -> ContainerRoot {
         let root = try step(.rootfs) { () throws(SystemError) in
             // Nothing that happens here reaches the host; with a slave or shared root the host's unmounts still arrive.
-            try changePropagation(ofEverything: plan.propagation == .private ? .private : .slave)
-            return try ContainerRoot(launch.rootfs)
+            try changePropagation(ofEverything: plan.propagation.kind == .slave ? .slave : .private)
+            return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
         let mounts = mountStep
-        for mount in plan.mounts {
+        for (number, mount) in plan.mounts.enumerated() {
             let opened = try step(.mounts) { () throws(SystemError) in
-                do throws(SystemError) { return try mounts.perform(mount, in: root) } catch {
+                do throws(SystemError) {
+                    return try mounts.perform(mount, number, in: root)
+                } catch {
                     throw error.about("\(error.subject.map { $0 + ", " } ?? "")for \(mount.destination)")
                 }
             }
@@ -115,7 +164,7 @@ struct ContainerChild {
             if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
             let before = umask(0)
             defer { _ = umask(before) }
-            try DeviceStep(bindsFromHost: plan.mappings != nil, prepared: devices).perform(
+            try DeviceStep(bindsFromHost: plan.mappings != nil || joined.user != nil, prepared: devices).perform(
                 launch.spec.linux.devices, in: root)
         }
         if let procfs {
@@ -124,21 +173,6 @@ struct ContainerChild {
             guard type == Int(PROC_SUPER_MAGIC) else { throw RuntimeFailure(.mounts, "/proc is not a procfs") }
         }
         return root
-    }
-
-    private func writeSysctls(_ procfs: Int32?) throws(RuntimeFailure) {
-        let parameters = launch.spec.linux.sysctl
-        if parameters.isEmpty { return }
-        guard let procfs else {
-            throw RuntimeFailure(.sysctl, "the container has no /proc to set kernel parameters by")
-        }
-        for (key, value) in parameters.sorted(by: { $0.key < $1.key }) {
-            try step(.sysctl) { () throws(SystemError) in
-                let path = "sys/" + String(key.replacingSlashes.map { $0 == "." ? "/" : $0 })
-                let file = try open(in: procfs, path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
-                do throws(SystemError) { try writeAll(file.raw, value) } catch { throw error.about("\(key)=\(value)") }
-            }
-        }
     }
 
     /// Docker makes the image's working directory where it is missing.
@@ -189,8 +223,4 @@ struct ContainerChild {
             if count != 1 { throw SystemError("read", errno: EPIPE, subject: "start") }
         }
     }
-}
-
-extension PlannedMount.Kind {
-    var isBind: Bool { if case .bind = self { true } else { false } }
 }

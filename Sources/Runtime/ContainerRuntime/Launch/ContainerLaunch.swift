@@ -1,4 +1,4 @@
-public import CLinux
+internal import CLinux
 public import Linux
 public import OCI
 
@@ -26,38 +26,25 @@ public enum StartGate: Sendable {
     case fifo(Int32)
 }
 
-/// A process that runs in a container.
-public struct RunningProcess: ~Copyable {
-    public let pid: pid_t
-    public let pidfd: PidFD
-    /// The terminal's master, where one was asked for; nil otherwise or after it was taken.
-    public private(set) var master: Int32?
-
-    init(pid: pid_t, pidfd: consuming PidFD, master: Int32?) {
-        self.pid = pid
-        self.pidfd = pidfd
-        self.master = master
-    }
-
-    /// Gives the terminal's master away: the caller owns the number.
-    public mutating func takeMaster() -> Int32? {
-        defer { master = nil }
-        return master
-    }
-}
-
 /// Everything needed to make one container; ``start()`` does it.
 ///
 /// The parent and the child talk over one socket pair:
 /// ```
 /// parent                                  child (clone3: new namespaces, v2: born in its cgroup)
 ///   writes uid/gid maps ─── "go" ──────▶  waits for it if there is a new user namespace
-///                                         joins cgroups and namespaces, mounts, pivots, confines itself
+///                                         joins cgroups and namespaces, mounts
+///   ◀────────── "mounted" ──────────────  only with hooks or interfaces: waits
+///   runs hooks, moves interfaces ─ "go" ▶
+///                                         pivots, confines itself
+///   ◀────────── "listener" + descriptor   where its filter tells of calls
 ///   ◀────────── "ready" + master ───────  with the terminal's master attached, where there is one
 ///   ◀────────── failure record ─────────  instead, at any step up to exec
 ///   ◀────────── end of file ────────────  exec succeeded: the socket is close-on-exec
 /// ```
 /// Behind a ``StartGate/fifo(_:)`` the parent returns at "ready": what goes wrong from then on is seen as the process's end.
+///
+/// A user namespace that is joined must be entered before the namespaces are made that it shall own, and nobody returns from
+/// it: a process on the way enters it, makes the container's as its own sibling, sends "successor" and ends.
 public struct ContainerLaunch: Sendable {
     public var id: String
     public var spec: RuntimeSpec
@@ -76,6 +63,10 @@ public struct ContainerLaunch: Sendable {
     public var keepsSessionKeyring: Bool
     /// Whether the root is changed without `pivot_root`, for hosts that run from an initial ramfs.
     public var avoidsPivotRoot: Bool
+    /// The directory hooks are told of and begin in, absolute.
+    public var bundle: String
+    /// What keeps the caller's program from being overwritten; it has to be in place before the start.
+    public var seal: ProgramSeal?
 
     public init(id: String, spec: RuntimeSpec, rootfs: RootfsSource, stdio: Stdio) {
         self.id = id
@@ -87,6 +78,7 @@ public struct ContainerLaunch: Sendable {
         reapingInit = false
         keepsSessionKeyring = false
         avoidsPivotRoot = false
+        bundle = "/"
     }
 
     /// Makes the container in a cgroup that is there already, and starts its process or leaves it at the gate.
@@ -98,13 +90,14 @@ public struct ContainerLaunch: Sendable {
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
         let devices = plan.mappings.flatMap { PreparedDevices(spec.linux.devices, mappings: $0) }
-        let sources = plan.mappings == nil ? [:] : PreparedSources.open(plan.mounts)
+        let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
+        let duties = try duties(plan)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
         let home = try joined.enterForChildren()
         let cloned: Cloned
-        do {
+        do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
-                try Linux.clone(plan.created, cgroup: membership.birthplace)
+                try Linux.clone(joined.user == nil ? plan.created : [], cgroup: membership.birthplace)
             }
         } catch {
             try? home.leave()
@@ -112,12 +105,35 @@ public struct ContainerLaunch: Sendable {
         }
         if cloned.isChild {
             let child = ContainerChild(
-                launch: self, plan: plan, membership: membership, joined: joined, devices: devices, sources: sources)
+                launch: self, plan: plan, membership: membership, joined: joined, sources: sources,
+                devices: devices, interfaces: duties.interfaces)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, mappings: plan.mappings, gated: gate.isFifo)
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
+    }
+
+    private func duties(_ plan: LaunchPlan) throws(RuntimeFailure) -> LaunchDuties {
+        var duties = LaunchDuties()
+        duties.mappings = plan.mappings
+        duties.gated = gate.isFifo
+        let hooks = spec.hooks
+        for (point, list) in [(HookRun.Point.prestart, hooks.prestart), (.createRuntime, hooks.createRuntime)]
+        where !list.isEmpty {
+            duties.hooks.append(HookRun(point, list, state: hookState, directory: bundle))
+        }
+        if !plan.interfaces.isEmpty { duties.interfaces = try PreparedNetworkDevices(plan.interfaces) }
+        if plan.process.installation.notifies, let seccomp = spec.linux.seccomp {
+            duties.listener = try SeccompListener(
+                path: seccomp.listenerPath ?? "", metadata: seccomp.listenerMetadata ?? "", state: hookState)
+        }
+        return duties
+    }
+
+    /// The container as hooks are told of it, without a process yet.
+    var hookState: HookState {
+        HookState(id: id, status: .creating, pid: 0, bundle: bundle, annotations: spec.annotations)
     }
 }
 

@@ -17,9 +17,17 @@ public struct ExecLaunch: Sendable {
     public var preservedDescriptors: Int32
     /// The container's name, for its session keyring.
     public var id: String
+    /// Of the container's document, what holds for each of its processes: personality, memory policy, filter.
+    public var settings: RuntimeSpec.LinuxSettings
+    /// The container as a filter's listener is told of it.
+    public var bundle: String
+    public var annotations: [String: String]
 
     public init(id: String, initPid: pid_t, process: RuntimeSpec.Process, stdio: Stdio) {
         self.id = id
+        settings = RuntimeSpec.LinuxSettings()
+        bundle = "/"
+        annotations = [:]
         self.initPid = initPid
         self.process = process
         self.stdio = stdio
@@ -30,7 +38,9 @@ public struct ExecLaunch: Sendable {
     ///
     /// - Parameter target: the container's first process, still running.
     public func start(target: borrowing PidFD, in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
-        let planned = try PlannedProcess(process, filter: filter)
+        let planned = try PlannedProcess(process, settings, filter: filter)
+        let affinity = try ExecAffinity(process.execCPUAffinity)
+        let duties = try duties(planned)
         let group = try cgroup.entering(besides: initPid)
         let membership = try step(.cgroup) { () throws(SystemError) in try group.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
@@ -42,8 +52,11 @@ public struct ExecLaunch: Sendable {
         }
         let cloned: Cloned
         do throws(RuntimeFailure) {
-            cloned = try step(.namespaces) { () throws(SystemError) in
-                try Linux.clone([], cgroup: membership.birthplace)
+            // On v2 the process is in its cgroup from its first moment: what holds before comes from its maker.
+            cloned = try affinity.whileInitial { () throws(RuntimeFailure) in
+                try step(.namespaces) { () throws(SystemError) in
+                    try Linux.clone([], cgroup: membership.birthplace)
+                }
             }
         } catch {
             if differing.contains(.pid) { try? enter(.pid, of: own.raw) }
@@ -52,21 +65,33 @@ public struct ExecLaunch: Sendable {
         if cloned.isChild {
             let child = ExecChild(
                 launch: self, process: planned, membership: membership, target: targetRaw,
-                namespaces: differing.subtracting(.pid))
+                namespaces: differing.subtracting(.pid), affinity: affinity)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         if differing.contains(.pid) {
             try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: own.raw) }
         }
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, mappings: nil, gated: false)
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
+    }
+
+    private func duties(_ planned: PlannedProcess) throws(RuntimeFailure) -> LaunchDuties {
+        var duties = LaunchDuties()
+        if planned.installation.notifies, let seccomp = settings.seccomp {
+            duties.listener = try SeccompListener(
+                path: seccomp.listenerPath ?? "", metadata: seccomp.listenerMetadata ?? "",
+                state: HookState(id: id, status: .running, pid: initPid, bundle: bundle, annotations: annotations))
+        }
+        return duties
     }
 
     /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
     private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
         var differing: Namespaces = []
-        for kind in RuntimeSpec.Namespace.Kind.allCases where kind != .time {
+        for kind in RuntimeSpec.Namespace.Kind.allCases {
             let name = kind.procName
+            // Time namespaces came with Linux 5.6, and a kernel may be built without them.
+            if kind == .time, !exists("/proc/self/ns/time") { continue }
             try step(.namespaces) { () throws(SystemError) in
                 let theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true)
                 let ours = try status("/proc/self/ns/\(name)", follow: true)
@@ -95,22 +120,23 @@ struct ExecChild {
     let membership: Cgroup.Membership
     let target: Int32
     let namespaces: Namespaces
+    let affinity: ExecAffinity
 
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
-        if let score = process.oomScoreAdjustment, score != 0 {
-            // By the host's procfs, while its files still belong to this process: see IDMappings.
-            try step(.limits) { () throws(SystemError) in try writeControl("/proc/self/oom_score_adj", "\(score)") }
-        }
+        try step(.limits) { () throws(SystemError) in try process.setOutOfMemoryScore() }
         try step(.namespaces) { () throws(SystemError) in
             try becomeUndumpable()
             try resetSignals()
             try startSession()
         }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
+        try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
         // Entering the mount namespace also makes its root this process's root and directory.
         try step(.namespaces) { () throws(SystemError) in try enter(namespaces, of: target) }
         if namespaces.contains(.user) {
-            try step(.user) { () throws(SystemError) in try become(uid: 0, gid: 0, groups: []) }
+            try step(.user) { () throws(SystemError) in
+                try become(uid: 0, gid: 0, groups: mayChangeGroups() ? [] : nil)
+            }
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
         let procfs = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release()
@@ -134,13 +160,53 @@ struct ExecChild {
             try step(.console) { () throws(SystemError) in try installStreams(input, output, error) }
         }
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
-        var process = process
-        process.oomScoreAdjustment = nil
         let last = ProcessStep(
-            process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id)
+            process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id,
+            handOver: { (listener) throws(RuntimeFailure) in
+                try step(.seccomp) { () throws(SystemError) in
+                    try sendMessage(peer, LaunchChannel.listener, descriptors: [listener])
+                }
+            })
         let program = try last.prepare(terminal: terminal)
         let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+}
+
+/// The processors of a process that enters: before it is in the container's cgroup, and from then on.
+///
+/// See config.md, "Linux Process", `execCPUAffinity`.
+struct ExecAffinity: Sendable, Equatable {
+    let initial: ProcessorSet?
+    let final: ProcessorSet?
+
+    init(_ asked: RuntimeSpec.CPUAffinity?) throws(RuntimeFailure) {
+        initial = try Self.set(asked?.initial, "initial")
+        final = try Self.set(asked?.final, "final")
+    }
+
+    private static func set(_ text: String?, _ member: String) throws(RuntimeFailure) -> ProcessorSet? {
+        guard let text, !text.isEmpty else { return nil }
+        return ProcessorSet(try NumberList(text, of: "process.execCPUAffinity.\(member)", below: 8192).numbers)
+    }
+
+    /// Runs `body` on the initial processors, and goes back to the caller's own.
+    func whileInitial(_ clone: () throws(RuntimeFailure) -> Cloned) throws(RuntimeFailure) -> Cloned {
+        guard let initial else { return try clone() }
+        let own = try step(.limits) { () throws(SystemError) in
+            let own = try ProcessorSet.current()
+            try initial.confine()
+            return own
+        }
+        do throws(RuntimeFailure) {
+            let cloned = try clone()
+            // In the child it holds on.
+            if !cloned.isChild { try? own.confine() }
+            return cloned
+        } catch {
+            try? own.confine()
+            throw error
+        }
     }
 }
 

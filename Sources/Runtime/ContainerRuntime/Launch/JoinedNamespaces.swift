@@ -35,18 +35,28 @@ struct JoinedNamespaces: Sendable {
         guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil) }
         return try step(.namespaces) { () throws(SystemError) in
             let own = try open("/proc/self/ns/pid", O_RDONLY)
-            try enter(.pid, of: target.descriptor.raw)
+            try Linux.enter(.pid, of: target.descriptor.raw)
             return Home(pid: SharedDescriptor(own))
         }
     }
 
-    /// In the child: joins all but the pid namespace, in which it was born.
+    /// The user namespace to join, nil where none is.
+    var user: Int32? { entries.first { $0.kind == .user }?.descriptor.raw }
+
+    /// In a process on the way to the container's: joins the user namespace, so that what is made next belongs to it.
+    func enterUser() throws(RuntimeFailure) {
+        for entry in entries where entry.kind == .user { try Self.enter(entry) }
+    }
+
+    /// In the child: joins all but the user namespace, in which it is, and the pid namespace, in which it was born.
     func enterAll() throws(RuntimeFailure) {
-        for entry in entries where entry.kind != .pid {
-            try step(.namespaces) { () throws(SystemError) in
-                do throws(SystemError) { try enter(entry.kind.flag, of: entry.descriptor.raw) } catch {
-                    throw error.about("\(entry.kind.rawValue) namespace")
-                }
+        for entry in entries where entry.kind != .pid && entry.kind != .user { try Self.enter(entry) }
+    }
+
+    private static func enter(_ entry: Entry) throws(RuntimeFailure) {
+        try step(.namespaces) { () throws(SystemError) in
+            do throws(SystemError) { try Linux.enter(entry.kind.flag, of: entry.descriptor.raw) } catch {
+                throw error.about("\(entry.kind.rawValue) namespace")
             }
         }
     }
@@ -57,31 +67,7 @@ struct JoinedNamespaces: Sendable {
 
         func leave() throws(RuntimeFailure) {
             guard let pid else { return }
-            try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: pid.raw) }
+            try step(.namespaces) { () throws(SystemError) in try Linux.enter(.pid, of: pid.raw) }
         }
-    }
-}
-
-/// Which ids inside a new user namespace are which outside.
-struct IDMappings: Sendable {
-    var uid: [RuntimeSpec.IDMapping]
-    var gid: [RuntimeSpec.IDMapping]
-    /// What the process cannot write itself once nobody may trace it: to the root of its user namespace its own procfs
-    /// files belong to somebody else.
-    var oomScoreAdjustment: Int32?
-
-    /// Writes the maps of a child that waits for them.
-    ///
-    /// Files: `/proc/<pid>/{uid_map,gid_map,oom_score_adj}`, user_namespaces(7).
-    func write(for pid: pid_t) throws(RuntimeFailure) {
-        try step(.namespaces) { () throws(SystemError) in
-            try writeControl("/proc/\(pid)/uid_map", Self.text(uid))
-            try writeControl("/proc/\(pid)/gid_map", Self.text(gid))
-            if let oomScoreAdjustment { try writeControl("/proc/\(pid)/oom_score_adj", "\(oomScoreAdjustment)") }
-        }
-    }
-
-    private static func text(_ mappings: [RuntimeSpec.IDMapping]) -> String {
-        mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
     }
 }

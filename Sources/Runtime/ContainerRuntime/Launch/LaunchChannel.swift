@@ -9,6 +9,12 @@ struct LaunchChannel: ~Copyable {
 
     private static let go: [UInt8] = [0xf0]
     static let ready: [UInt8] = [0xf1]
+    /// Everything is mounted; the child waits for "go".
+    private static let mounted: [UInt8] = [0xf2]
+    /// The filter is installed; with the descriptor by which its calls are told.
+    static let listener: [UInt8] = [0xf3]
+    /// The sender was on the way only; with the descriptor of the process that goes on.
+    static let successor: [UInt8] = [0xf4]
 
     init() throws(SystemError) {
         let ends = try SocketPair(.messages).release()
@@ -21,34 +27,41 @@ struct LaunchChannel: ~Copyable {
     /// The parent's end, which the child must not keep.
     var parentEnd: Int32 { ours.raw }
 
-    /// The parent's side of the exchange: maps, then waits until the child is at the gate or has become the program.
+    /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
-        pid: pid_t, pidfd: consuming PidFD, mappings: IDMappings?, gated: Bool
+        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties
     ) throws(RuntimeFailure) -> RunningProcess {
         // Without this the end of file would never come.
         let ours = consumeOurs()
-        var master: Int32?
+        var child = RunningProcess(pid: pid, pidfd: pidfd, master: nil)
         do throws(RuntimeFailure) {
-            if let mappings {
+            if let mappings = duties.mappings {
                 try mappings.write(for: pid)
-                try step(.namespaces) { () throws(SystemError) in try sendMessage(ours.raw, Self.go) }
+                try Self.letGo(ours.raw)
             }
             while true {
                 switch try Self.nextReply(ours.raw) {
                 case .ended:
                     // The end of file means exec, but also death on the way there, of which nothing was said.
-                    if gated { throw RuntimeFailure(.exec, "the container's process ended before its start") }
-                    return RunningProcess(pid: pid, pidfd: pidfd, master: master)
+                    if duties.gated { throw RuntimeFailure(.exec, "the container's process ended before its start") }
+                    return child
                 case .ready(let descriptor):
-                    master = descriptor
-                    if gated { return RunningProcess(pid: pid, pidfd: pidfd, master: master) }
+                    if let descriptor { child.take(master: descriptor) }
+                    if duties.gated { return child }
+                case .mounted:
+                    try duties.perform(for: child.pid)
+                    try Self.letGo(ours.raw)
+                case .listener(let descriptor):
+                    defer { _ = close(descriptor) }
+                    try duties.listener?.send(descriptor, for: child.pid)
+                case .successor(let descriptor):
+                    try child.goOn(as: descriptor)
+                    try Self.letGo(ours.raw)
                 case .failed(let failure): throw failure
                 }
             }
         } catch {
-            if let master { _ = close(master) }
-            try? pidfd.send(SIGKILL)
-            _ = try? pidfd.wait()
+            child.end()
             throw error
         }
     }
@@ -56,6 +69,9 @@ struct LaunchChannel: ~Copyable {
     private enum Reply {
         case ended
         case ready(master: Int32?)
+        case mounted
+        case listener(Int32)
+        case successor(Int32)
         case failed(RuntimeFailure)
     }
 
@@ -69,20 +85,39 @@ struct LaunchChannel: ~Copyable {
 
     private static func interpret(_ message: consuming ReceivedMessage) -> Reply {
         var message = message
-        if message.bytes == ready { return .ready(master: message.descriptors.take()?.release()) }
-        if let failure = RuntimeFailure(record: message.bytes) { return .failed(failure) }
-        return .failed(RuntimeFailure(.exec, "unexpected message from the container's process"))
+        let descriptor = message.descriptors.take()?.release()
+        switch (message.bytes, descriptor) {
+        case (ready, _): return .ready(master: descriptor)
+        case (mounted, nil): return .mounted
+        case (listener, let descriptor?): return .listener(descriptor)
+        case (successor, let descriptor?): return .successor(descriptor)
+        default:
+            if let descriptor { _ = close(descriptor) }
+            return .failed(
+                RuntimeFailure(record: message.bytes)
+                    ?? RuntimeFailure(.exec, "unexpected message from the container's process"))
+        }
     }
 
     private consuming func consumeOurs() -> OwnedDescriptor { ours }
 
-    /// In the child: waits until the parent has written the id maps.
+    private static func letGo(_ socket: Int32) throws(RuntimeFailure) {
+        try step(.namespaces) { () throws(SystemError) in try sendMessage(socket, go) }
+    }
+
+    /// In the child: waits until the parent has done what is due.
     static func awaitGo(_ peer: Int32) throws(RuntimeFailure) {
         let bytes = try step(.namespaces) { () throws(SystemError) -> [UInt8] in
             guard let message = try receiveMessage(peer, limit: 64) else { return [] }
             return message.bytes
         }
-        if bytes != go { throw RuntimeFailure(.namespaces, "the parent ended before the id maps were written") }
+        if bytes != go { throw RuntimeFailure(.namespaces, "the parent ended while the container was being made") }
+    }
+
+    /// In the child: everything is mounted; returns when the parent has done what is due.
+    static func stopWhenMounted(_ peer: Int32) throws(RuntimeFailure) {
+        try step(.namespaces) { () throws(SystemError) in try sendMessage(peer, mounted) }
+        try awaitGo(peer)
     }
 }
 

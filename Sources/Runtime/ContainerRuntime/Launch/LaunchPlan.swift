@@ -10,12 +10,19 @@ struct LaunchPlan: Sendable {
     /// Whether the ipc namespace is made once the process is root of its user namespace: the message queues' file system
     /// belongs to whoever makes it.
     var createsIPCNamespace: Bool
+    /// What the clocks of the new time namespace are ahead by, as its file takes it; nil where none is made.
+    var timeOffsets: String?
     /// Namespaces to join, in an order that works: the user namespace first.
     var joined: [(kind: RuntimeSpec.Namespace.Kind, path: String)]
-    var mappings: IDMappings?
+    var mappings: UserMappings?
     var mounts: [PlannedMount]
     var process: PlannedProcess
-    var propagation: Propagation
+    var propagation: PlannedPropagation
+    var parameters: KernelParameters
+    var interfaces: [PreparedNetworkDevices.Device]
+    /// The hostname and domain name to set, where the names are the container's own.
+    var hostname: String?
+    var domainname: String?
 
     init(_ launch: ContainerLaunch) throws(RuntimeFailure) {
         let linux = launch.spec.linux
@@ -33,8 +40,7 @@ struct LaunchPlan: Sendable {
             switch namespace.kind {
             case .cgroup: createsCgroupNamespace = true
             case .network: if launch.networkNamespace == nil { created.insert(.network) }
-            case .time:
-                throw RuntimeFailure(.specification, "linux.namespaces: a new time namespace is not supported yet")
+            case .time: timeOffsets = Self.text(linux.timeOffsets)
             default: created.insert(namespace.kind.flag)
             }
         }
@@ -42,20 +48,20 @@ struct LaunchPlan: Sendable {
         guard created.contains(.mount) || joined.contains(where: { $0.kind == .mount }) else {
             throw RuntimeFailure(.specification, "linux.namespaces: a container without a mount namespace is refused")
         }
+        if timeOffsets == nil, !linux.timeOffsets.isEmpty {
+            throw RuntimeFailure(.specification, "linux.timeOffsets need a new time namespace")
+        }
+        if created.contains(.user) || joined.contains(where: { $0.kind == .user }) {
+            createsIPCNamespace = created.remove(.ipc) != nil
+        }
         mappings = nil
         if created.contains(.user) {
-            let asked = IDMappings(uid: linux.uidMappings, gid: linux.gidMappings)
-            guard !asked.uid.isEmpty, !asked.gid.isEmpty else {
-                throw RuntimeFailure(
-                    .specification, "linux.uidMappings and linux.gidMappings are needed with a new user namespace")
-            }
-            mappings = asked
-            createsIPCNamespace = created.remove(.ipc) != nil
-        } else if !linux.uidMappings.isEmpty, linux.namespace(.user) == nil {
-            throw RuntimeFailure(.specification, "linux.uidMappings need a user namespace")
+            mappings = try UserMappings(uid: linux.uidMappings, gid: linux.gidMappings, of: "linux")
+        } else if !linux.uidMappings.isEmpty || !linux.gidMappings.isEmpty, linux.namespace(.user) == nil {
+            throw RuntimeFailure(.specification, "linux.uidMappings and linux.gidMappings need a user namespace")
         }
         guard let process = launch.spec.process else { throw RuntimeFailure(.specification, "process: missing") }
-        self.process = try PlannedProcess(process, filter: launch.filter)
+        self.process = try PlannedProcess(process, linux, filter: launch.filter)
         if mappings != nil {
             mappings?.oomScoreAdjustment = self.process.oomScoreAdjustment
             self.process.oomScoreAdjustment = nil
@@ -69,70 +75,67 @@ struct LaunchPlan: Sendable {
             }
             mounts.append(planned)
         }
-        switch linux.rootfsPropagation ?? "" {
-        case "", "rprivate", "private": propagation = .private
-        case "rslave", "slave": propagation = .slave
-        case "rshared", "shared": propagation = .shared
-        case "runbindable", "unbindable": propagation = .unbindable
-        case let other: throw RuntimeFailure(.specification, "linux.rootfsPropagation: unknown value \"\(other)\"")
+        try Self.label(&mounts, linux.mountLabel)
+        propagation = try PlannedPropagation(linux.rootfsPropagation)
+        parameters = try KernelParameters(linux, joinsNetwork: launch.networkNamespace != nil)
+        interfaces = try PreparedNetworkDevices.plan(
+            linux.networkDevices, ownNamespace: linux.namespace(.network) != nil || launch.networkNamespace != nil)
+        if linux.intelRDT != nil {
+            throw RuntimeFailure(
+                .specification,
+                exists("/sys/fs/resctrl/schemata")
+                    ? "linux.intelRdt is not supported yet"
+                    : "linux.intelRdt: no resctrl file system is mounted on this host")
         }
-        try Self.checkSysctls(linux, launch)
-    }
-
-    /// Kernel parameters are allowed only where the namespace they belong to is the container's own: security law 3 and
-    /// CVE-2022-0811.
-    private static func checkSysctls(_ linux: RuntimeSpec.LinuxSettings, _ launch: ContainerLaunch)
-        throws(RuntimeFailure)
-    {
-        for key in linux.sysctl.keys {
-            let path = key.replacingSlashes
-            guard
-                path.utf8.allSatisfy({
-                    $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
-                        || $0 == UInt8(ascii: "/") || $0.isASCIIAlphanumeric
-                }), !path.contains("..")
-            else { throw RuntimeFailure(.specification, "sysctl \"\(key)\": not the name of a kernel parameter") }
-            let needed: RuntimeSpec.Namespace.Kind
-            if path.hasPrefix("net.") {
-                needed = .network
-            } else if path.hasPrefix("fs.mqueue.") || ipcParameters.contains(path) {
-                needed = .ipc
-            } else if path == "kernel.domainname" {
-                needed = .uts
-            } else if path == "kernel.hostname" {
-                throw RuntimeFailure(
-                    .specification, "sysctl \"\(key)\": hostname says it, or the host's would be meant")
-            } else {
-                throw RuntimeFailure(.specification, "sysctl \"\(key)\" is not in a separate kernel namespace")
-            }
-            let own = linux.namespace(needed) != nil || (needed == .network && launch.networkNamespace != nil)
-            guard own else {
-                throw RuntimeFailure(
-                    .specification, "sysctl \"\(key)\" is not allowed in the host's \(needed.rawValue) namespace")
-            }
+        hostname = launch.spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
+        domainname = launch.spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
+        if hostname != nil || domainname != nil, linux.namespace(.uts) == nil {
+            throw RuntimeFailure(
+                .specification, "hostname and domainname need a uts namespace, or they would be the host's")
         }
     }
 
-    private static let ipcParameters: Set<String> = [
-        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
-        "kernel.shmmni", "kernel.shm_rmid_forced",
-    ]
-}
+    /// The lines of `/proc/<pid>/timens_offsets`; time_namespaces(7).
+    private static func text(_ offsets: [String: RuntimeSpec.TimeOffset]) -> String {
+        offsets.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()
+    }
 
-extension UInt8 {
-    var isASCIIAlphanumeric: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: false
+    /// Gives the file systems that have no labels of their own SELinux's label for the container's mounts.
+    static func label(
+        _ mounts: inout [PlannedMount], _ label: String?, modules: () -> SecurityModules = SecurityModules.detect
+    ) throws(RuntimeFailure) {
+        guard let label, !label.isEmpty else { return }
+        guard modules().selinux else {
+            throw RuntimeFailure(.specification, "linux.mountLabel: \(label): SELinux is not enabled on this host")
+        }
+        for index in mounts.indices {
+            guard case .fileSystem(let type, _) = mounts[index].kind, ["tmpfs", "devpts", "mqueue"].contains(type),
+                !mounts[index].data.contains(where: { $0.hasPrefix("context=") })
+            else { continue }
+            mounts[index].data.append("context=\(label)")
         }
     }
 }
 
-extension String {
-    /// sysctl(8) accepts `net/ipv4/ip_forward` for `net.ipv4.ip_forward`.
-    var replacingSlashes: String { String(map { $0 == "/" ? "." : $0 }) }
+/// How mounts travel between the container and the host, and into the container's own nested namespaces.
+///
+/// See config-linux.md, "Rootfs Mount Propagation".
+struct PlannedPropagation: Sendable, Equatable {
+    var kind: Propagation
+    /// Whether the mounts below the root follow it.
+    var recursive: Bool
+
+    init(_ text: String?) throws(RuntimeFailure) {
+        let text = text ?? ""
+        recursive = text.hasPrefix("r")
+        switch recursive ? String(text.dropFirst()) : text {
+        case "", "private": kind = .private
+        case "slave": kind = .slave
+        case "shared": kind = .shared
+        case "unbindable": kind = .unbindable
+        default: throw RuntimeFailure(.specification, "linux.rootfsPropagation: unknown value \"\(text)\"")
+        }
+    }
 }
 
 extension RuntimeSpec.Namespace.Kind {

@@ -30,7 +30,7 @@ public struct RuntimeFailure: Error, Sendable, Hashable {
 extension RuntimeFailure: CustomStringConvertible {
     public var description: String {
         switch stage {
-        case .specification, .exec: message
+        case .specification, .exec, .hooks: message
         case .cgroup: "set up cgroup: \(message)"
         case .namespaces: "enter namespaces: \(message)"
         case .rootfs: "prepare root file system: \(message)"
@@ -45,7 +45,6 @@ extension RuntimeFailure: CustomStringConvertible {
         case .capabilities: "set capabilities: \(message)"
         case .seccomp: "install system call filter: \(message)"
         case .workingDirectory: "change to working directory: \(message)"
-        case .hooks: "run hook: \(message)"
         }
     }
 }

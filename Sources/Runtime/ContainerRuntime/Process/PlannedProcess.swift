@@ -17,9 +17,12 @@ struct PlannedProcess: Sendable {
     var oomScoreAdjustment: Int32?
     var noNewPrivileges: Bool
     var filter: [UInt8]?
-    var filterFlags: UInt32
+    var installation: SeccompInstallation
+    var labels: SecurityLabels
+    var attributes: PlannedAttributes
 
-    init(_ process: RuntimeSpec.Process, filter: [UInt8]?, filterFlags: UInt32 = 0) throws(RuntimeFailure) {
+    /// - Parameter linux: of the container's document, what concerns its processes.
+    init(_ process: RuntimeSpec.Process, _ linux: RuntimeSpec.LinuxSettings, filter: [UInt8]?) throws(RuntimeFailure) {
         guard let name = process.arguments.first, !name.isEmpty else {
             throw RuntimeFailure(.specification, "process.args: no command given")
         }
@@ -28,15 +31,9 @@ struct PlannedProcess: Sendable {
                 throw RuntimeFailure(.specification, "process.\(what): \"\(bad)\" holds a zero byte")
             }
         }
-        for (member, value) in [("apparmorProfile", process.apparmorProfile), ("selinuxLabel", process.selinuxLabel)] {
-            if let value, !value.isEmpty, value != "unconfined" {
-                throw RuntimeFailure(
-                    .specification, "process.\(member): not supported by this kernel or runtime (\(value))")
-            }
-        }
-        if process.scheduler != nil || process.ioPriority != nil {
-            throw RuntimeFailure(.specification, "process.scheduler and process.ioPriority are not supported yet")
-        }
+        labels = try SecurityLabels(process)
+        attributes = try PlannedAttributes(process, linux)
+        installation = try SeccompInstallation(filter == nil ? nil : linux.seccomp)
         arguments = process.arguments
         environment = Self.unique(process.environment)
         directory = process.directory
@@ -53,12 +50,29 @@ struct PlannedProcess: Sendable {
             guard let resource = Self.resources[limit.type] else {
                 throw RuntimeFailure(.specification, "process.rlimits: unknown type \"\(limit.type)\"")
             }
+            guard limit.soft <= limit.hard else {
+                throw RuntimeFailure(
+                    .specification, "process.rlimits: \(limit.type): soft \(limit.soft) is above hard \(limit.hard)")
+            }
             limits.append((resource, limit.soft, limit.hard))
         }
         oomScoreAdjustment = process.oomScoreAdjustment
+        if let score = oomScoreAdjustment, !(-1000...1000).contains(score) {
+            throw RuntimeFailure(.specification, "process.oomScoreAdj: \(score) is not from -1000 to 1000")
+        }
         noNewPrivileges = process.noNewPrivileges
         self.filter = filter
-        self.filterFlags = filterFlags
+    }
+
+    /// Sets how soon the kernel ends this process for want of memory; before it is undumpable, and with the caller's procfs.
+    ///
+    /// Zero is a value as well: the caller's own may be another.
+    func setOutOfMemoryScore() throws(SystemError) {
+        guard let score = oomScoreAdjustment else { return }
+        let file = try open("/proc/self/oom_score_adj", O_RDWR)
+        let now = String(decoding: try readAll(file.raw, limit: 64), as: UTF8.self)
+        if Int32(now.trimmedLine) == score { return }
+        do { try writeAll(file.raw, "\(score)") } catch { throw error.about("oomScoreAdj \(score)") }
     }
 
     /// Each variable once, with its last value in its first place: most programs would take the first.

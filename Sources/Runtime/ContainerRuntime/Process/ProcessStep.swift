@@ -13,6 +13,8 @@ struct ProcessStep {
     let procfs: Int32?
     var keepsSessionKeyring = false
     var sessionName = "skiff"
+    /// Takes the descriptor of a filter that tells of calls.
+    var handOver: (Int32) throws(RuntimeFailure) -> Void = { _ in }
 
     /// Does everything but `exec`.
     ///
@@ -40,10 +42,7 @@ struct ProcessStep {
         try step(.limits) { () throws(SystemError) in
             for limit in process.limits { try setResourceLimit(limit.resource, soft: limit.soft, hard: limit.hard) }
         }
-        if let score = process.oomScoreAdjustment, let procfs, score != 0 {
-            try step(.limits) { () throws(SystemError) in try writeControl("self/oom_score_adj", "\(score)", at: procfs)
-            }
-        }
+        try step(.limits) { () throws(SystemError) in try process.attributes.apply() }
         // Without no-new-privileges only a privileged thread may install a filter, so it comes before the rights go.
         if !process.noNewPrivileges { try installFilter() }
         try step(.capabilities) { () throws(SystemError) in
@@ -53,7 +52,7 @@ struct ProcessStep {
         let isThere = try enterDirectory(early: true)
         try step(.user) { () throws(SystemError) in
             _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
-            try become(uid: identity.uid, gid: identity.gid, groups: identity.groups)
+            try Self.become(identity)
         }
         try step(.capabilities) { () throws(SystemError) in
             try keepCapabilities(false)
@@ -61,6 +60,7 @@ struct ProcessStep {
                 effective: process.effective, permitted: process.permitted, inheritable: process.inheritable)
             try setAmbientCapabilities(process.ambient)
         }
+        try process.labels.apply(through: procfs)
         if !isThere { _ = try enterDirectory(early: false) }
         var environment = process.environment
         if !process.hasHome {
@@ -77,8 +77,25 @@ struct ProcessStep {
 
     private func installFilter() throws(RuntimeFailure) {
         guard let filter = process.filter else { return }
-        try step(.seccomp) { () throws(SystemError) in
-            try Linux.installFilter(filter, flags: process.filterFlags)
+        let listener = try step(.seccomp) { () throws(SystemError) in
+            try Linux.installFilter(filter, flags: process.installation.flags)
+        }
+        if process.installation.notifies {
+            try handOver(listener)
+            _ = close(listener)
+        }
+    }
+
+    /// In a user namespace that forbids it the groups stay as they are: who maps only itself can drop none.
+    private static func become(_ identity: Accounts.Identity) throws(SystemError) {
+        do throws(SystemError) {
+            try Linux.become(uid: identity.uid, gid: identity.gid, groups: identity.groups)
+        } catch {
+            guard error.call == "setgroups", error.errno == EPERM, !mayChangeGroups() else { throw error }
+            guard identity.groups.allSatisfy({ $0 == identity.gid }) else {
+                throw error.about("additional groups, which this user namespace does not allow")
+            }
+            try Linux.become(uid: identity.uid, gid: identity.gid, groups: nil)
         }
     }
 

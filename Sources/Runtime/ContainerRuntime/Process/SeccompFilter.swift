@@ -16,8 +16,10 @@ public struct SeccompFilter: Sendable {
 
     /// The program: `struct sock_filter` after another.
     public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
-        // The library's version is part of the text: a newer one knows more calls.
-        let text = Array("\(SeccompCompiler.libraryVersion) ".utf8) + seccomp.json.serialized()
+        // What does not change the program is not part of the text; the library's version is: a newer one knows more calls.
+        var rules = seccomp
+        (rules.flags, rules.listenerPath, rules.listenerMetadata) = ([], nil, nil)
+        let text = Array("\(SeccompCompiler.libraryVersion) ".utf8) + rules.json.serialized()
         let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
         if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
             return program
@@ -32,9 +34,6 @@ public struct SeccompFilter: Sendable {
     }
 
     private func compile(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
-        if seccomp.listenerPath != nil {
-            throw RuntimeFailure(.specification, "linux.seccomp.listenerPath is not supported yet")
-        }
         let standard = try Self.action(seccomp.defaultAction, errno: seccomp.defaultErrno)
         return try step(.seccomp) { () throws(SystemError) in
             let compiler = try SeccompCompiler(defaultAction: standard)
@@ -80,6 +79,7 @@ public struct SeccompFilter: Sendable {
         case "SCMP_ACT_TRAP": return .trap
         case "SCMP_ACT_LOG": return .log
         case "SCMP_ACT_TRACE": return .trace(number)
+        case "SCMP_ACT_NOTIFY": return .notify
         default: throw RuntimeFailure(.specification, "linux.seccomp: action \(name) is not supported")
         }
     }
@@ -104,7 +104,8 @@ public struct SeccompFilter: Sendable {
         }.map { "SCMP_ARCH_" + $0 }
         return .object([
             "enabled": true, "actions": JSON(actions), "operators": JSON(comparisons.keys.sorted()),
-            "archs": JSON(architectures), "knownFlags": .array([]), "supportedFlags": .array([]),
+            "archs": JSON(architectures), "knownFlags": JSON(SeccompInstallation.names.keys.sorted()),
+            "supportedFlags": JSON(SeccompInstallation.names.keys.sorted()),
         ])
     }
 

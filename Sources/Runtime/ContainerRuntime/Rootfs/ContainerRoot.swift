@@ -11,9 +11,15 @@ struct ContainerRoot: ~Copyable {
     var raw: Int32 { descriptor.raw }
 
     /// Mounts the root file system in this mount namespace, which is the container's own already.
-    init(_ source: RootfsSource) throws(SystemError) { descriptor = try Self.mount(source) }
+    ///
+    /// - Parameter opened: the directory as a mount, where it had to be opened before.
+    init(_ source: RootfsSource, opened: SharedDescriptor? = nil) throws(SystemError) {
+        descriptor = try Self.mount(source, opened)
+    }
 
-    private static func mount(_ source: RootfsSource) throws(SystemError) -> OwnedDescriptor {
+    private static func mount(_ source: RootfsSource, _ opened: SharedDescriptor?) throws(SystemError)
+        -> OwnedDescriptor
+    {
         switch source {
         case .overlay(let overlay):
             // The list of directories is relative: mount(2) takes it in one page. The mount covers the store's own
@@ -30,6 +36,12 @@ struct ContainerRoot: ~Copyable {
             return try Linux.open(overlay.base, O_PATH | O_DIRECTORY)
         case .directory(let path):
             // pivot_root wants a mount, so the directory becomes one.
+            if let opened {
+                // Whoever could not walk to the directory cannot attach anything there: anywhere else serves as well.
+                let place = try Linux.open("/", O_PATH | O_DIRECTORY)
+                try attachMount(opened.raw, over: place.raw)
+                return try opened.duplicate()
+            }
             let tree = try MountTree(cloning: path, recursive: true)
             let below = try Linux.open(path, O_PATH | O_DIRECTORY)
             try tree.attach(over: below.raw)

@@ -9,8 +9,8 @@ struct MountStep {
     var cgroups: CgroupLayout
     /// The container's cgroup, below each hierarchy's root.
     var cgroupPath: String
-    /// Sources of binds that the parent has opened, by path.
-    var sources: [String: SharedDescriptor] = [:]
+    /// Sources of binds that the parent has opened.
+    var sources: PreparedSources
 
     /// Write-protects what had to be writable while others were mounted in it.
     func protect(_ mounts: [PlannedMount], in root: borrowing ContainerRoot) throws(SystemError) {
@@ -22,11 +22,17 @@ struct MountStep {
 
     /// Performs one mount.
     ///
+    /// - Parameter number: its place in the list.
     /// - Returns: a procfs that was mounted, held by descriptor, for later writes that must not be redirected.
-    func perform(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) -> Int32? {
+    func perform(
+        _ mount: PlannedMount, _ number: Int, in root: borrowing ContainerRoot
+    ) throws(SystemError) -> Int32? {
         switch mount.kind {
         case .bind(let source, let recursive):
-            try bind(mount, source: source, recursive: recursive, in: root)
+            try bind(mount, openSource(source, recursive: recursive, number), in: root)
+        case .change:
+            let target = try root.open(mount.destination)
+            try change(target.raw, mount)
         case .cgroup:
             try mountCgroups(mount, in: root)
         case .fileSystem(let type, let source):
@@ -36,31 +42,36 @@ struct MountStep {
     }
 
     private func bind(
-        _ mount: PlannedMount, source: String, recursive: Bool, in root: borrowing ContainerRoot
+        _ mount: PlannedMount, _ tree: consuming MountTree, in root: borrowing ContainerRoot
     ) throws(SystemError) {
-        let tree = try openSource(source, recursive: recursive)
         let isDirectory = try status(of: tree.raw).isDirectory
         let target = isDirectory ? try root.directory(mount.destination) : try root.file(mount.destination)
+        try change(tree.raw, mount)
+        try tree.attach(over: target.raw)
+    }
+
+    /// Sets what a document asks of a mount that is there.
+    private func change(_ target: Int32, _ mount: PlannedMount) throws(SystemError) {
         if !mount.attributes.isEmpty || !mount.cleared.isEmpty {
-            try tree.change(set: mount.attributes, clear: mount.cleared)
+            try changeMount(target, set: mount.attributes, clear: mount.cleared)
         }
         if !mount.recursiveAttributes.isEmpty || !mount.recursiveCleared.isEmpty {
-            try tree.change(set: mount.recursiveAttributes, clear: mount.recursiveCleared, recursive: true)
+            try changeMount(target, set: mount.recursiveAttributes, clear: mount.recursiveCleared, recursive: true)
         }
         if let propagation = mount.propagation {
-            try changeMount(tree.raw, propagation: propagation, recursive: mount.recursivePropagation)
+            try changeMount(target, propagation: propagation, recursive: mount.recursivePropagation)
         }
-        try tree.attach(over: target.raw)
     }
 
     /// The source as the container's user namespace reaches it, or else as the parent did.
     ///
     /// The first is what earlier mounts have made of it; the second is for sources behind directories of the host that
-    /// are closed to the container's root.
-    private func openSource(_ source: String, recursive: Bool) throws(SystemError) -> MountTree {
+    /// are closed to the container's root. What only the parent can open rightly is taken from it at once.
+    private func openSource(_ source: String, recursive: Bool, _ number: Int) throws(SystemError) -> MountTree {
+        if let opened = try sources.tree(number) { return opened }
         do { return try MountTree(cloning: source, recursive: recursive) } catch {
-            guard error.errno == EACCES, let opened = sources[source] else { throw error }
-            return MountTree(owning: try opened.duplicate())
+            guard error.errno == EACCES, let opened = try sources.fallback(number) else { throw error }
+            return opened
         }
     }
 

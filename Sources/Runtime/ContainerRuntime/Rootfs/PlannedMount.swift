@@ -8,6 +8,16 @@ struct PlannedMount: Sendable, Equatable {
         case fileSystem(type: String, source: String?)
         /// The container's cgroup, in whichever form this host has.
         case cgroup
+        /// Other attributes for what is mounted there already.
+        case change
+    }
+
+    /// Whose ids the owners of files are shown by.
+    struct OwnerMapping: Sendable, Equatable {
+        /// The mount's own; nil takes the container's user namespace's.
+        var mappings: UserMappings?
+        /// Whether the mounts below are mapped too.
+        var recursive: Bool
     }
 
     var kind: Kind
@@ -22,21 +32,26 @@ struct PlannedMount: Sendable, Equatable {
     var recursivePropagation = false
     /// Whether the content of the directory below is copied into the new tmpfs.
     var copiesUp = false
+    var ownerMapping: OwnerMapping?
+
+    /// Whether it has to stay the peer, or the slave, of the host's mount it was copied from.
+    var needsPeer: Bool { propagation == .shared || propagation == .slave }
 
     init(_ mount: RuntimeSpec.Mount) throws(RuntimeFailure) {
         guard mount.destination.hasPrefix("/") else {
             throw RuntimeFailure(.specification, "mount destination \"\(mount.destination)\" is not an absolute path")
         }
-        guard mount.uidMappings.isEmpty, mount.gidMappings.isEmpty else {
-            throw RuntimeFailure(.specification, "mount \(mount.destination): id-mapped mounts are not supported yet")
-        }
         destination = mount.destination
         var bind: (is: Bool, recursive: Bool) = (mount.type == "bind" || mount.type == "rbind", mount.type == "rbind")
+        var isChange = false
         for option in mount.options {
             switch option {
             case "bind": bind = (true, bind.recursive)
             case "rbind": bind = (true, true)
-            case "defaults", "remount", "": break
+            case "defaults", "": break
+            case "remount": isChange = true
+            case "idmap": ownerMapping = OwnerMapping(recursive: false)
+            case "ridmap": ownerMapping = OwnerMapping(recursive: true)
             case "tmpcopyup": copiesUp = true
             default:
                 if let change = Self.attributes[option] {
@@ -51,8 +66,15 @@ struct PlannedMount: Sendable, Equatable {
                 }
             }
         }
+        if !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
+            let mappings = try UserMappings(
+                uid: mount.uidMappings, gid: mount.gidMappings, of: "mount \(mount.destination)")
+            ownerMapping = OwnerMapping(mappings: mappings, recursive: ownerMapping?.recursive ?? false)
+        }
         let type = mount.type ?? "none"
-        if bind.is {
+        if isChange {
+            kind = .change
+        } else if bind.is {
             guard let source = mount.source, !source.isEmpty else {
                 throw RuntimeFailure(.specification, "mount \(mount.destination): a bind needs a source")
             }
@@ -65,6 +87,18 @@ struct PlannedMount: Sendable, Equatable {
             kind = .cgroup
         } else {
             kind = .fileSystem(type: type, source: mount.source)
+        }
+        if ownerMapping != nil, !kind.isBind {
+            throw RuntimeFailure(
+                .specification, "mount \(mount.destination): owners can be mapped for a bind only, not for \(type)")
+        }
+        if copiesUp, type != "tmpfs" || isChange {
+            throw RuntimeFailure(.specification, "mount \(mount.destination): tmpcopyup is for a tmpfs, not \(type)")
+        }
+        // A mount of its own has none below it: recursive is the same as not.
+        if !kind.isBind, kind != .change {
+            attributes.formUnion(recursiveAttributes)
+            (recursiveAttributes, recursiveCleared) = ([], [])
         }
     }
 
@@ -108,7 +142,12 @@ struct PlannedMount: Sendable, Equatable {
 
     /// Every option that is told apart; others are the file system's own.
     static var knownOptions: [String] {
-        (["bind", "rbind", "defaults", "remount", "tmpcopyup"] + attributes.keys + attributes.keys.map { "r" + $0 }
+        (["bind", "rbind", "defaults", "remount", "idmap", "ridmap", "tmpcopyup"] + attributes.keys
+            + attributes.keys.map { "r" + $0 }
             + propagations.keys).sorted()
     }
+}
+
+extension PlannedMount.Kind {
+    var isBind: Bool { if case .bind = self { true } else { false } }
 }

@@ -11,7 +11,7 @@ struct PreparedDevices: Sendable {
     private let names: [String: String]
 
     /// - Returns: nil where no nodes can be made.
-    init?(_ devices: [RuntimeSpec.Device], mappings: IDMappings) {
+    init?(_ devices: [RuntimeSpec.Device], mappings: UserMappings) {
         let made = devices.filter { $0.type != "p" }
         guard !made.isEmpty,
             let tree = try? MountTree(

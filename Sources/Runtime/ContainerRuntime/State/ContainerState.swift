@@ -1,6 +1,7 @@
 public import CLinux
-public import JSON
+internal import JSON
 internal import Linux
+public import OCI
 
 /// What is known of a container between two runs of the command line: `<root>/<id>/state.json`.
 ///
@@ -8,6 +9,7 @@ internal import Linux
 /// <root>/                 0700
 ///   <id>/                 0700, made exclusively: the name is taken when it is there
 ///     state.json          replaced as a whole, so that a reader sees the old or the new one
+///     config.json         the document as it was given, written before the state and never changed
 ///     exec.fifo           the FIFO the process waits at; removed when it was started
 ///   .seccomp/             compiled filters
 /// ```
@@ -26,17 +28,21 @@ public struct ContainerState: Sendable {
     /// RFC 3339.
     public var created: String
     public var annotations: [String: String]
-    /// Where the process's settings for later ones are: capabilities, user, environment.
-    public var config: JSON
+    /// Whether the container has a pid namespace of its own, whose processes all end with the first.
+    public var ownsProcesses: Bool
+    /// What is still to be run for it: at its start and after its end.
+    public var hooks: RuntimeSpec.Hooks
 
-    public init(id: String, bundle: String, cgroup: String, rootfs: String, config: JSON, annotations: [String: String])
-    {
+    public init(id: String, bundle: String, cgroup: String, rootfs: String, spec: RuntimeSpec) {
         self.id = id
         self.bundle = bundle
         self.cgroup = cgroup
         self.rootfs = rootfs
-        self.config = config
-        self.annotations = annotations
+        annotations = spec.annotations
+        ownsProcesses = spec.linux.namespace(.pid).map { $0.path == nil } ?? false
+        hooks = RuntimeSpec.Hooks()
+        hooks.poststart = spec.hooks.poststart
+        hooks.poststop = spec.hooks.poststop
         pid = 0
         startTime = 0
         created = WallTime.now().text
@@ -89,6 +95,25 @@ public struct StateDirectory: Sendable {
         }
     }
 
+    /// Keeps the document: later processes take their settings from it, not from a bundle that may have changed.
+    public func write(config: [UInt8], of id: String) throws(RuntimeFailure) {
+        try step(.specification) { () throws(SystemError) in
+            try writeFile(directory(id) + "/config.json", config, mode: 0o600)
+        }
+    }
+
+    /// The document a container was made by.
+    public func spec(of id: String) throws(RuntimeFailure) -> RuntimeSpec {
+        try Self.validate(id)
+        let bytes = try step(.specification) { () throws(SystemError) in
+            try readFile(directory(id) + "/config.json")
+        }
+        guard let json = try? JSON.parse(bytes), let spec = try? RuntimeSpec(json: json) else {
+            throw RuntimeFailure(.specification, "container \(id): config.json is damaged; delete --force removes it")
+        }
+        return spec
+    }
+
     public func read(_ id: String) throws(RuntimeFailure) -> ContainerState {
         try Self.validate(id)
         let bytes: [UInt8]
@@ -108,7 +133,7 @@ public struct StateDirectory: Sendable {
     public func remove(_ id: String) throws(RuntimeFailure) {
         try Self.validate(id)
         try step(.specification) { () throws(SystemError) in
-            for name in ["exec.fifo", "state.json", "state.json.new"] {
+            for name in ["exec.fifo", "state.json", "config.json", "state.json.new"] {
                 do throws(SystemError) { try unlink(directory(id) + "/" + name) } catch  where error.errno == ENOENT {}
             }
             do throws(SystemError) { try unlink(directory(id), directory: true) } catch  where error.errno == ENOENT {}
@@ -143,14 +168,25 @@ public func processStartTime(_ pid: pid_t) -> UInt64? {
 }
 
 extension ContainerState {
+    /// The container as its hooks are told of it.
+    public func hookState(_ status: HookState.Status) -> HookState {
+        HookState(
+            id: id, status: status, pid: status == .stopped ? 0 : pid, bundle: bundle, annotations: annotations)
+    }
+
     var json: JSON {
-        var annotations = JSONObject()
-        for (key, value) in self.annotations.sorted(by: { $0.key < $1.key }) { annotations[key] = .string(value) }
-        return .object([
+        var object: JSONObject = [
             "id": .string(id), "bundle": .string(bundle), "pid": .integer(Int64(pid)),
             "startTime": .string("\(startTime)"), "cgroup": .string(cgroup), "rootfs": .string(rootfs),
-            "created": .string(created), "annotations": .object(annotations), "config": config,
-        ])
+            "created": .string(created), "ownsProcesses": .bool(ownsProcesses),
+        ]
+        if !annotations.isEmpty {
+            var entries = JSONObject()
+            for (key, value) in annotations.sorted(by: { $0.key < $1.key }) { entries[key] = .string(value) }
+            object["annotations"] = .object(entries)
+        }
+        if !hooks.isEmpty { object["hooks"] = hooks.json }
+        return .object(object)
     }
 
     init?(json: JSON) {
@@ -158,12 +194,22 @@ extension ContainerState {
             let pid = json["pid"]?.intValue.flatMap({ pid_t(exactly: $0) }),
             let startTime = json["startTime"]?.stringValue.flatMap({ UInt64($0) }),
             let cgroup = json["cgroup"]?.stringValue, let rootfs = json["rootfs"]?.stringValue,
-            let created = json["created"]?.stringValue, let config = json["config"]
+            let created = json["created"]?.stringValue
         else { return nil }
-        self.init(id: id, bundle: bundle, cgroup: cgroup, rootfs: rootfs, config: config, annotations: [:])
+        self.id = id
+        self.bundle = bundle
+        self.cgroup = cgroup
+        self.rootfs = rootfs
         self.pid = pid
         self.startTime = startTime
         self.created = created
+        ownsProcesses = json["ownsProcesses"]?.boolValue ?? false
+        annotations = [:]
         for (key, value) in json["annotations"]?.objectValue ?? [:] { annotations[key] = value.stringValue }
+        hooks = RuntimeSpec.Hooks()
+        if let member = json["hooks"] {
+            guard let read = try? RuntimeSpec.Hooks(json: member) else { return nil }
+            hooks = read
+        }
     }
 }

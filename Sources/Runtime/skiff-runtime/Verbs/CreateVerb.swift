@@ -10,6 +10,7 @@ struct CreateVerb: Verb {
     static let name = "create"
     static let summary = "make a container; its program waits for start"
     static let flags = ContainerRequest.flags
+    static let entersContainers = true
 
     private let request: ContainerRequest
 
@@ -70,8 +71,8 @@ struct ContainerRequest {
     ///
     /// - Parameter detached: whether nobody stays to relay a terminal.
     func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
-        let document = try JSON.parse(readFile(config ?? bundle + "/config.json"))
-        var spec = try RuntimeSpec(json: document)
+        let document = try readFile(config ?? bundle + "/config.json")
+        var spec = try RuntimeSpec(json: JSON.parse(document))
         guard let process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         try Terminal.check(process, socket: consoleSocket, detached: detached)
         let passed = preservedDescriptors + passSockets(to: &spec)
@@ -87,14 +88,14 @@ struct ContainerRequest {
             launch.preservedDescriptors = passed
             launch.avoidsPivotRoot = avoidsPivotRoot
             launch.keepsSessionKeyring = keepsSessionKeyring
+            launch.bundle = bundle
+            launch.seal = context.seal
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
             let cgroup = try ContainerGroup.make(spec, id: id, isRootless: context.isRootless, context.log)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
-            var state = ContainerState(
-                id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, config: document,
-                annotations: spec.annotations)
+            var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             var running = try launch.start(in: cgroup)
             context.log.debug("process \(running.pid) waits at the gate")
             state.pid = running.pid
@@ -110,6 +111,7 @@ struct ContainerRequest {
                         try TerminalMode(of: raw).withoutCarriageReturns.apply(to: raw)
                     }
                 }
+                try context.states.write(config: document, of: id)
                 try context.states.write(state)
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 if let pidFile { try replaceFile(pidFile, Array("\(state.pid)".utf8)) }

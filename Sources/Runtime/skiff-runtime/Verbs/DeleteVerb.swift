@@ -1,6 +1,7 @@
 internal import CLinux
 internal import ContainerRuntime
 internal import Linux
+internal import OCI
 
 /// `delete ID`: removes the cgroup and the state of a container that has ended, or was never started.
 ///
@@ -67,6 +68,9 @@ struct DeleteVerb: Verb {
         try cgroup.delete()
         try context.states.remove(state.id)
         context.log.debug("container \(state.id) removed")
+        let hooks = HookRun(
+            .poststop, state.hooks.poststop, state: state.hookState(.stopped), directory: state.bundle)
+        for failure in hooks.runAll() { context.log.warning("\(failure)") }
     }
 }
 

@@ -10,6 +10,7 @@ struct ExecVerb: Verb {
     static let summary = "run another program in a container"
     static let operands = "<container-id> COMMAND …, or <container-id> with --process"
     static let scattersFlags = false
+    static let entersContainers = true
     // Programs end with 1 often enough; runc tells its own failures by this.
     static let failureCode: Int32 = 255
     static let flags: [Flag] = [
@@ -53,7 +54,7 @@ struct ExecVerb: Verb {
             throw RuntimeFailure(.specification, "cannot exec in a paused container (use --ignore-paused to wait)")
         case .stopped: throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
-        let spec = try RuntimeSpec(json: state.config)
+        let spec = try context.states.spec(of: id)
         let process = try self.process(spec)
         let target = try PidFD(state.pid)
         guard processStartTime(state.pid) == state.startTime else {
@@ -65,6 +66,9 @@ struct ExecVerb: Verb {
         if !detach { try becomeSubreaper() }
         var launch = ExecLaunch(id: id, initPid: state.pid, process: process, stdio: Terminal.stdio(process))
         launch.filter = try spec.linux.seccomp.map { try SeccompFilter(cache: context.states.filters).program(for: $0) }
+        launch.settings = spec.linux
+        launch.bundle = state.bundle
+        launch.annotations = state.annotations
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
         let cgroup = try group(of: state).joining(CgroupPlace(arguments.all("cgroup")))
         var running = try launch.start(target: target, in: cgroup)

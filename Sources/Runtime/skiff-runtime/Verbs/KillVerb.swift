@@ -1,6 +1,5 @@
 internal import CLinux
 internal import ContainerRuntime
-internal import JSON
 internal import Linux
 
 /// `kill ID [SIGNAL]`: sends a signal, TERM unless said otherwise.
@@ -68,7 +67,6 @@ struct KillVerb: Verb {
 
     /// Whether the container has no pid namespace of its own.
     private func sharesProcesses(_ state: ContainerState) -> Bool {
-        let namespaces = state.config["linux"]?["namespaces"]?.arrayValue ?? []
-        return !namespaces.contains { $0["type"]?.stringValue == "pid" && ($0["path"]?.stringValue ?? "").isEmpty }
+        !state.ownsProcesses
     }
 }

@@ -6,6 +6,7 @@ internal import Linux
 struct RunVerb: Verb {
     static let name = "run"
     static let summary = "create and start a container, and wait for its end"
+    static let entersContainers = true
     static let flags =
         ContainerRequest.flags + [
             .on("detach", short: "d", "do not wait"),

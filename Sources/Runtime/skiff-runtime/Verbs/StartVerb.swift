@@ -1,6 +1,7 @@
 internal import CLinux
 internal import ContainerRuntime
 internal import Linux
+internal import OCI
 
 /// `start ID`: opens the gate a created container's program waits at.
 struct StartVerb: Verb {
@@ -27,5 +28,14 @@ struct StartVerb: Verb {
         try writeAll(gate.raw, [1])
         try unlink(fifo)
         context.log.debug("container \(state.id) started")
+        do throws(RuntimeFailure) {
+            try HookRun(
+                .poststart, state.hooks.poststart, state: state.hookState(.running), directory: state.bundle
+            ).run()
+        } catch {
+            // runtime.md, "Lifecycle": the container is stopped, and deleting it is the caller's next step.
+            try? group(of: state).kill()
+            throw error
+        }
     }
 }

@@ -1,0 +1,28 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// What the process that makes a container, or lets one enter, does for its child while that sets itself up.
+struct LaunchDuties: Sendable {
+    var mappings: UserMappings?
+    /// Whether the child waits at a gate: the exchange ends there instead of at `exec`.
+    var gated = false
+    /// Programs to run while the child stands there.
+    var hooks: [HookRun] = []
+    /// Interfaces to move into the child's network namespace.
+    var interfaces: PreparedNetworkDevices?
+    /// Who is to be told of the calls the child's filter speaks of.
+    var listener: SeccompListener?
+
+    init() {}
+
+    /// What is due when the child has mounted everything.
+    func perform(for pid: pid_t) throws(RuntimeFailure) {
+        if let interfaces { try interfaces.move(to: pid) }
+        for hook in hooks {
+            try HookRun(
+                hook.point, hook.hooks, state: hook.state.with(.creating, pid: pid), directory: hook.directory
+            ).run()
+        }
+    }
+}

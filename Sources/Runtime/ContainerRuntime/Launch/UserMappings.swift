@@ -1,0 +1,125 @@
+internal import CLinux
+internal import Linux
+internal import OCI
+
+/// Which ids inside a new user namespace are which outside.
+struct UserMappings: Sendable, Equatable {
+    var uid: [RuntimeSpec.IDMapping]
+    var gid: [RuntimeSpec.IDMapping]
+    /// What the process cannot write itself once nobody may trace it: to the root of its user namespace its own procfs
+    /// files belong to somebody else.
+    var oomScoreAdjustment: Int32?
+
+    /// - Parameter member: what the mappings belong to, for the message.
+    init(uid: [RuntimeSpec.IDMapping], gid: [RuntimeSpec.IDMapping], of member: String) throws(RuntimeFailure) {
+        for (name, mappings) in [("uidMappings", uid), ("gidMappings", gid)] {
+            guard !mappings.isEmpty else {
+                throw RuntimeFailure(.specification, "\(member).\(name): missing or empty")
+            }
+            // The kernel's own bound (user_namespaces(7)); a text for more would not be taken either (CVE-2021-43784).
+            guard mappings.count <= 340 else {
+                throw RuntimeFailure(.specification, "\(member).\(name): \(mappings.count) ranges, 340 are allowed")
+            }
+            for mapping in mappings {
+                let last = max(UInt64(mapping.container), UInt64(mapping.host)) + UInt64(mapping.size)
+                guard mapping.size > 0, last <= UInt64(UInt32.max) else {
+                    throw RuntimeFailure(
+                        .specification,
+                        "\(member).\(name): \(mapping.container) \(mapping.host) \(mapping.size) is not a range of ids")
+                }
+            }
+        }
+        self.uid = uid
+        self.gid = gid
+    }
+
+    /// How a map can be written.
+    enum Way: Equatable {
+        /// Straight into the file.
+        case direct
+        /// Straight, once the process may no longer drop groups: a caller without rights maps itself alone.
+        case directWithoutGroups
+        /// By the set-uid programs that know which ids a user may hand out: newuidmap(1), newgidmap(1).
+        case helper
+    }
+
+    /// - Parameters:
+    ///   - own: the caller's id.
+    ///   - privileged: whether it may map ids that are not its own.
+    static func way(_ mappings: [RuntimeSpec.IDMapping], own: UInt32, privileged: Bool) -> Way {
+        if privileged { return .direct }
+        if mappings.count == 1, mappings[0].size == 1, mappings[0].host == own { return .directWithoutGroups }
+        return .helper
+    }
+
+    /// Writes the maps of a child that waits for them.
+    ///
+    /// Files: `/proc/<pid>/{uid_map,gid_map,setgroups,oom_score_adj}`, user_namespaces(7).
+    func write(for pid: pid_t) throws(RuntimeFailure) {
+        let rights = try step(.user) { () throws(SystemError) in try permittedCapabilities() }
+        switch Self.way(uid, own: geteuid(), privileged: rights.contains(number: Int32(CAP_SETUID))) {
+        case .direct, .directWithoutGroups: try put("uid_map", Self.text(uid), pid)
+        case .helper: try Self.help("newuidmap", pid, uid)
+        }
+        switch Self.way(gid, own: getegid(), privileged: rights.contains(number: Int32(CAP_SETGID))) {
+        case .direct: try put("gid_map", Self.text(gid), pid)
+        case .directWithoutGroups:
+            try put("setgroups", "deny", pid)
+            try put("gid_map", Self.text(gid), pid)
+        case .helper: try Self.help("newgidmap", pid, gid)
+        }
+        if let oomScoreAdjustment { try put("oom_score_adj", "\(oomScoreAdjustment)", pid) }
+    }
+
+    private func put(_ file: String, _ text: String, _ pid: pid_t) throws(RuntimeFailure) {
+        try step(.user) { () throws(SystemError) in
+            do throws(SystemError) { try writeControl("/proc/\(pid)/\(file)", text) } catch {
+                throw error.about("\(file) \(text.split(separator: "\n").joined(separator: ", "))")
+            }
+        }
+    }
+
+    private static func text(_ mappings: [RuntimeSpec.IDMapping]) -> String {
+        mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
+    }
+
+    private static func help(_ program: String, _ pid: pid_t, _ mappings: [RuntimeSpec.IDMapping])
+        throws(RuntimeFailure)
+    {
+        // Of the host's own system directories only: the caller's PATH is not asked.
+        guard
+            let path = ["/usr/bin", "/bin", "/usr/local/bin"].map({ "\($0)/\(program)" }).first(where: { exists($0) })
+        else {
+            throw RuntimeFailure(
+                .user,
+                "mapping more than one's own id without rights needs \(program), which is not installed (package uidmap)"
+            )
+        }
+        let numbers = mappings.flatMap { ["\($0.container)", "\($0.host)", "\($0.size)"] }
+        let end = try step(.user) { () throws(SystemError) in
+            let child = try Spawn(path, arguments: [program, "\(pid)"] + numbers, descriptors: [(2, 2)]).start()
+            return try PidFD(child).wait()
+        }
+        guard end == .exited(0) else {
+            throw RuntimeFailure(
+                .user, "\(program) \(numbers.joined(separator: " ")) refused; see /etc/subuid and /etc/subgid")
+        }
+    }
+
+    /// A user namespace with these mappings and nobody in it, for id-mapped mounts.
+    func makeNamespace() throws(RuntimeFailure) -> OwnedDescriptor {
+        let cloned = try step(.user) { () throws(SystemError) in try Linux.clone([.user]) }
+        if cloned.isChild {
+            // Killed by the parent, or with it.
+            try? setParentDeathSignal(SIGKILL)
+            while true { pause() }
+        }
+        let process = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
+        defer {
+            try? process.send(SIGKILL)
+            _ = try? process.wait()
+        }
+        try write(for: cloned.pid)
+        return try step(.user) { () throws(SystemError) in try open("/proc/\(cloned.pid)/ns/user", O_RDONLY) }
+    }
+}

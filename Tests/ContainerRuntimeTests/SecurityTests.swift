@@ -1,0 +1,94 @@
+import CLinux
+import Linux
+import OCI
+import Testing
+
+@testable import ContainerRuntime
+
+/// The attacks on a runtime that its own program and descriptors invite; each is named by its advisory.
+@Suite(.serialized, .enabled(if: Bundle.canRun, "namespaces and mounts need root"))
+struct SecurityTests {
+    private let bundle: Bundle
+
+    init() throws { bundle = try Bundle() }
+
+    /// CVE-2019-5736: what a container can reach of the runtime's program is never writable, also when nobody runs it any
+    /// more.
+    @Test func theProgramReachedThroughAContainerCannotBeWritten() throws {
+        defer { bundle.remove() }
+        let pid = try bundle.create("true")
+        // Whoever may trace the process, as one inside with CAP_SYS_PTRACE may: opened for reading, kept, opened again.
+        let reached = try open("/proc/\(pid)/exe", O_RDONLY)
+        let ours = try status(Bundle.program(), follow: true), theirs = try status(of: reached.raw)
+        #expect(ours.st_ino == theirs.st_ino, "it is the program itself")
+        #expect(try bundle.runtime("delete", "--force", bundle.id).code == 0)
+        for flags in [O_WRONLY, O_RDWR, O_WRONLY | O_TRUNC] {
+            do throws(SystemError) {
+                _ = try open(reached.procPath, flags)
+                Issue.record("the runtime's program was opened for writing")
+            } catch { #expect(error.errno == EROFS) }
+        }
+    }
+
+    /// CVE-2019-5736: nor while something enters the container.
+    @Test func theProgramReachedThroughAnEnteringProcessCannotBeWritten() throws {
+        defer { bundle.remove() }
+        // Opened for reading while somebody runs it, kept, and written to as soon as nobody does.
+        let script = """
+            while :; do for exe in /proc/[0-9]*/exe; do
+              (exec 3<$exe; n=0; while [ $n -lt 300 ]; do
+                 n=$((n+1)); echo x >> /proc/self/fd/3 && echo overwritten >> /tmp/result
+               done) 2>/dev/null &
+            done; wait; done
+            """
+        _ = try bundle.create(script) { spec in
+            spec.process?.capabilities?.bounding.append("CAP_SYS_PTRACE")
+            spec.process?.capabilities?.effective.append("CAP_SYS_PTRACE")
+            spec.process?.capabilities?.permitted.append("CAP_SYS_PTRACE")
+        }
+        let before = try status(Bundle.program(), follow: true)
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        for _ in 0..<20 { #expect(try bundle.runtime("exec", bundle.id, "true").code == 0) }
+        // The program as the interpreter of a script, which runs as any other of the container's.
+        try writeFile(
+            bundle.path + "/rootfs/tmp/script", Array("#!/proc/self/exe --version\n".utf8), mode: 0o755)
+        _ = try bundle.runtime("exec", bundle.id, "/tmp/script")
+        #expect(try bundle.runtime("delete", "--force", bundle.id).code == 0)
+        let after = try status(Bundle.program(), follow: true)
+        #expect(!exists(bundle.path + "/rootfs/tmp/result"))
+        #expect(before.st_mtim.tv_sec == after.st_mtim.tv_sec && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec)
+        #expect(before.st_size == after.st_size)
+    }
+
+    /// CVE-2024-21626: a container has the three streams and what was handed to it.
+    @Test func noDescriptorOfTheHostsIsLeftOpen() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run("ls /proc/self/fd")
+        // The fourth is the listing's own.
+        #expect(result.lines == ["0", "1", "2", "3"])
+        _ = try bundle.create("sleep 100")
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        #expect(try bundle.runtime("exec", bundle.id, "ls", "/proc/self/fd").lines == ["0", "1", "2", "3"])
+    }
+
+    /// CVE-2021-43784: lists that are too long are refused as such.
+    @Test func tooManyMappingsAreRefused() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run("true") { spec in
+            spec.linux.namespaces.append(.init(.user))
+            spec.linux.uidMappings = (0..<5000).map { .init(container: $0, host: 100_000 + $0, size: 1) }
+            spec.linux.gidMappings = [.init(container: 0, host: 100_000, size: 65536)]
+        }
+        #expect(result.code != 0)
+        #expect(result.errors.contains("5000 ranges, 340 are allowed"))
+        #expect(bundle.leftNothing)
+    }
+
+    /// CVE-2022-24769: nothing is inheritable, and a user that is not root has no rights but what is ambient.
+    @Test func aUserHasNoRightsItWasNotGiven() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run("grep Cap /proc/self/status") { spec in spec.process?.user.uid = 1000 }
+        #expect(result.output.contains("CapInh:\t0000000000000000"))
+        #expect(result.output.contains("CapEff:\t0000000000000000"))
+    }
+}
