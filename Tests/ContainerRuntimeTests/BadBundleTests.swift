@@ -15,11 +15,17 @@ struct BadBundleTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var words: [String]
+        /// runc lets it pass, against the specification.
+        var isOurs = false
         var change: @Sendable (inout JSON, String) throws -> Void
 
-        init(_ name: String, _ words: String..., change: @escaping @Sendable (inout JSON, String) throws -> Void) {
+        init(
+            _ name: String, _ words: String..., isOurs: Bool = false,
+            change: @escaping @Sendable (inout JSON, String) throws -> Void
+        ) {
             testDescription = name
             self.words = words
+            self.isOurs = isOurs
             self.change = change
         }
     }
@@ -30,8 +36,8 @@ struct BadBundleTests {
         Case("no config.json", "config.json", "no such file") { _, path in try unlink(path + "/config.json") },
         Case("not JSON", "config.json") { _, path in try writeFile(path + "/config.json", Array("{\"a\":".utf8)) },
         Case("an array", "config.json") { _, path in try writeFile(path + "/config.json", Array("[]".utf8)) },
-        Case("no version", "ociVersion") { json, _ in json["ociVersion"] = nil },
-        Case("a version to come", "ociVersion") { json, _ in json["ociVersion"] = "9.0.0" },
+        Case("no version", "ociVersion", isOurs: true) { json, _ in json["ociVersion"] = nil },
+        Case("a version to come", "ociVersion", isOurs: true) { json, _ in json["ociVersion"] = "9.0.0" },
         Case("no root", "root") { json, _ in json["root"] = nil },
         Case("a root that is not there", "nowhere") { json, _ in json["root"] = ["path": "nowhere"] },
         Case("a root that is a file", "config.json") { json, _ in json["root"] = ["path": "config.json"] },
@@ -127,10 +133,10 @@ struct BadBundleTests {
         let lines = result.errors.split(separator: "\n")
         #expect(lines.count == 1, "\(result.errors)")
         for word in bad.words { #expect(result.errors.contains(word), "\(result.errors)") }
-        // The long value itself is nobody's to read.
-        #expect(result.errors.utf8.count < 4096)
+        // The long value itself is nobody's to read to its end.
+        #expect(result.errors.utf8.count < 8192)
         bundle.expectNothingLeft()
-        if let runc = Ground.runc {
+        if !bad.isOurs, let runc = Ground.runc {
             let theirs = try bundle.run(runc)
             #expect(theirs.code == result.code, "runc: \(theirs.code) \(theirs.errors)")
         }

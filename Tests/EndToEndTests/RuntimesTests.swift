@@ -19,9 +19,10 @@ struct RuntimesTests {
     }
 
     static func everythingWorks(under program: String) async throws {
-        try await PrivateDaemon.with(["--add-runtime", "other=\(program)"]) { daemon in
+        let flags = ["--add-runtime", "other=\(program)"]
+        try await PrivateDaemon.with(flags) { daemon in
             try await shortRuns(daemon)
-            try await aServiceAndItsExecs(daemon)
+            try await aServiceAndItsExecs(daemon, flags)
             try await whatCannotStart(daemon)
         }
     }
@@ -57,7 +58,7 @@ struct RuntimesTests {
         #expect(inside[9] == "up")
     }
 
-    private static func aServiceAndItsExecs(_ daemon: PrivateDaemon) async throws {
+    private static func aServiceAndItsExecs(_ daemon: PrivateDaemon, _ flags: [String]) async throws {
         let service = "trap 'echo ending; exit 4' TERM; echo ready; while :; do sleep 0.1; done"
         try await daemon.must("run", "-d", "--name", "svc", "--runtime", "other", "busybox", "sh", "-c", service)
         #expect(try await daemon.must("inspect", "-f", "{{.HostConfig.Runtime}}", "svc").line == "other")
@@ -78,7 +79,7 @@ struct RuntimesTests {
 
         // The daemon goes and comes back: the container is none of the runtime's business in between.
         try await daemon.stop(SIGKILL)
-        try await daemon.start()
+        try await daemon.start(flags)
         #expect(try await daemon.must("exec", "svc", "echo", "still here").line == "still here")
         try await daemon.must("stop", "svc")
         #expect(try await daemon.must("inspect", "-f", "{{.State.ExitCode}}", "svc").line == "4")

@@ -55,6 +55,8 @@ final class ForeignRuntime {
         pid: Int32, master: Int32?
     ) {
         var resolved = spec
+        // crun before 1.9 takes no version but 1.0; what later ones added is optional, and unknown members are passed over.
+        resolved.version = "1.0.2"
         if let process = spec.process { resolved.process = try withNumbers(process) }
         if let network {
             resolved.linux.namespaces.removeAll { $0.kind == .network }
@@ -117,7 +119,7 @@ final class ForeignRuntime {
             else { throw FailureReport(stage: "console", errno: 0, path: nil, message: "\(program) sent no terminal") }
             master = sent.release()
         }
-        let text = try readText("\(directory)/pid", limit: 64)
+        let text = (try? readText("\(directory)/pid", limit: 64)) ?? ""
         guard let pid = Int32(text.filter { $0 != "\n" }), pid > 0 else {
             throw FailureReport(stage: "exec", errno: 0, path: nil, message: "\(program) wrote \"\(text)\" as a pid")
         }
