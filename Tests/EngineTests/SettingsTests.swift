@@ -32,7 +32,8 @@ import Testing
 
     @Test func itReadsItselfAgain() throws {
         let host = try Fixture.host([
-            "Binds": ["/a:/b"], "PidsLimit": 10, "NanoCpus": 500_000_000,
+            "Binds": ["/a:/b"], "LogConfig": ["Type": "json-file", "Config": [:]], "PidsLimit": 10,
+            "NanoCpus": 500_000_000,
             "RestartPolicy": ["Name": "on-failure", "MaximumRetryCount": 3],
             "PortBindings": ["80/tcp": [["HostIp": "127.0.0.1", "HostPort": "8080"]], "81/tcp": []], "MaskedPaths": [],
             "Ulimits": [["Name": "nofile", "Soft": 1024, "Hard": 2048]], "Devices": [["PathOnHost": "/dev/fuse"]],
@@ -192,7 +193,11 @@ import Testing
                 "Image": "alpine", "Cmd": ["sleep", "1"], "Env": ["A=b"], "Labels": ["x": "y"],
                 "ExposedPorts": ["80/tcp": [:]],
                 "Healthcheck": ["Test": ["CMD", "true"]], "StopTimeout": 3,
-            ], host: ["Memory": 33_554_432, "RestartPolicy": ["Name": "unless-stopped"]])
+            ],
+            host: [
+                "LogConfig": ["Type": "json-file", "Config": [:]], "Memory": 33_554_432,
+                "RestartPolicy": ["Name": "unless-stopped"],
+            ])
         var volume = MountPoint(kind: .volume, destination: "/data")
         volume.name = "v"
         volume.isAnonymous = true

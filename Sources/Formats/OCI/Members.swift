@@ -29,7 +29,7 @@ struct Members {
         rest[name] = nil
         if value.isNull { return nil }
         guard let result = read(value) else {
-            throw Failure(.invalid, "\(path)\(key): expected \(expected), found \(value.kindName)")
+            throw failure(key, "expected \(expected), found \(value.kindName)")
         }
         return result
     }
@@ -64,7 +64,19 @@ struct Members {
     }
 
     /// A failure that names a member of this object.
-    func failure(_ key: String, _ problem: String) -> Failure { Failure(.invalid, "\(path)\(key): \(problem)") }
+    ///
+    /// One line, whatever the document's author wrote: control characters are shown by their numbers.
+    func failure(_ key: String, _ problem: String) -> Failure {
+        var message = ""
+        for scalar in "\(path)\(key): \(problem)".unicodeScalars {
+            if scalar.value < 0x20 || scalar.value == 0x7F {
+                message += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                message.unicodeScalars.append(scalar)
+            }
+        }
+        return Failure(.invalid, message)
+    }
 
     mutating func strings(_ key: String) throws(Failure) -> [String]? {
         try take(key, "an array of strings") { value in

@@ -24,7 +24,7 @@ final class ContainerCgroup {
         watch = try? loop.watch(watcher.raw, [.readable]) { [unowned self] _ in
             watcher.drain()
             // v2 reports every change of its counters, v1 also the removal of the group.
-            if countKills() { onKill() }
+            if noticesKill() { onKill() }
         }
     }
 
@@ -34,16 +34,11 @@ final class ContainerCgroup {
         watcher = nil
     }
 
-    /// The last word on whether memory was the reason of an end.
-    func sawOutOfMemory() -> Bool {
-        _ = countKills()
-        return outOfMemory
-    }
-
+    /// Whether memory ran out, as far as was noticed.
     var outOfMemory: Bool { kills > 0 }
 
-    /// Looks at the kernel's counter; true when it went up.
-    private func countKills() -> Bool {
+    /// Looks at the kernel's counter; true when it went up since the last look.
+    func noticesKill() -> Bool {
         guard !isRemoved else { return false }
         let now = cgroup.outOfMemoryKills()
         defer { kills = max(kills, now) }

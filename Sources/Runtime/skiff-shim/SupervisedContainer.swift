@@ -248,8 +248,10 @@ final class SupervisedContainer {
     /// Everything is in the log: tell, then clear away.
     private func tell() {
         guard let end, exit == nil else { return }
+        // The kernel's notice may still be on its way: what it says is told before the end.
+        if cgroup.noticesKill() { onEvent?(.outOfMemory) }
         let report = ExitReport(
-            code: end.end.code, signal: end.end.signal, oomKilled: cgroup.sawOutOfMemory(), at: end.at)
+            code: end.end.code, signal: end.end.signal, oomKilled: cgroup.outOfMemory, at: end.at)
         exit = report
         onEvent?(.exited(report))
         streams.finish()
