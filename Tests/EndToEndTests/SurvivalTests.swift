@@ -20,7 +20,7 @@ struct SurvivalTests {
             let pid = try await daemon.must("inspect", "-f", "{{.State.Pid}}", "counter").line
             try await daemon.stop(SIGKILL)
             try await eventually("the short ones to end") {
-                let names = try await onThread { try processNames() }
+                let names = try await onThread { try processNames(daemon) }
                 return names.filter { $0 == "sleep" }.count <= 1
             }
             try await daemon.start()
@@ -45,11 +45,13 @@ struct SurvivalTests {
         }
     }
 
-    private func processNames() throws -> [String] {
+    /// What runs in the daemon's containers.
+    private func processNames(_ daemon: PrivateDaemon) throws -> [String] {
         let directory = try open("/proc", O_RDONLY | O_DIRECTORY)
         return try readDirectory(directory.raw).compactMap { entry in
-            guard entry.name.text.allSatisfy(\.isNumber) else { return nil }
-            return (try? readText("/proc/\(entry.name.text)/comm"))?.split(separator: "\n").first.map(String.init)
+            let process = "/proc/\(entry.name.text)"
+            guard (try? readText(process + "/cgroup"))?.contains(daemon.cgroup + "/") == true else { return nil }
+            return (try? readText(process + "/comm"))?.split(separator: "\n").first.map(String.init)
         }
     }
 

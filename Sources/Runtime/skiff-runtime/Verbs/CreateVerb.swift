@@ -71,8 +71,7 @@ struct ContainerRequest {
     ///
     /// - Parameter detached: whether nobody stays to relay a terminal.
     func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
-        let document = try readFile(config ?? bundle + "/config.json")
-        var spec = try RuntimeSpec(json: JSON.parse(document))
+        var spec = try RuntimeSpec(json: readDocument(config ?? bundle + "/config.json"))
         guard let process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         try Terminal.check(process, socket: consoleSocket, detached: detached)
         let passed = preservedDescriptors + passSockets(to: &spec)

@@ -97,7 +97,7 @@ struct ExecVerb: Verb {
     private func process(_ spec: RuntimeSpec) throws -> RuntimeSpec.Process {
         var process: RuntimeSpec.Process
         if let file = arguments.last("process") {
-            process = try RuntimeSpec.Process(json: JSON.parse(readFile(file)))
+            process = try RuntimeSpec.Process(json: readDocument(file))
             if arguments.has("tty") { process.terminal = true }
             return process
         }

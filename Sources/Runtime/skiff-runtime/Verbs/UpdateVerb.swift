@@ -38,8 +38,7 @@ struct UpdateVerb: Verb {
             throw RuntimeFailure(.specification, "flag --\(schema): Intel RDT is not supported")
         }
         if let file = arguments.last("resources") {
-            let bytes = file == "-" ? try readAll(0) : try readFile(file)
-            resources = try RuntimeSpec.Resources(json: JSON.parse(bytes))
+            resources = try RuntimeSpec.Resources(json: readDocument(file))
             return
         }
         func natural(_ option: String) throws(Arguments.Misuse) -> UInt64? {

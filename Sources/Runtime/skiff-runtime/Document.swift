@@ -1,0 +1,9 @@
+internal import ContainerRuntime
+internal import JSON
+internal import Linux
+
+/// Reads a JSON document from where the caller said it is (`-` is standard input); an error names the place.
+func readDocument(_ path: String) throws -> JSON {
+    let bytes = path == "-" ? try readAll(0) : try readFile(path)
+    do { return try JSON.parse(bytes) } catch { throw RuntimeFailure(.specification, "\(path): \(error)") }
+}
