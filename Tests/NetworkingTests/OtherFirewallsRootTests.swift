@@ -76,7 +76,11 @@ struct OtherFirewallsRootTests {
             // Sees the chain also when the daemons have gone.
             let witness = fixture.daemon(instance: "/srv/witness")
             try await fixture.dropForwarded()
+            // The fixture's own daemon hears of it in its own time, so it goes before anybody looks.
+            await fixture.networks.teardownAll()
             let before = try await witness.othersTable()
+            let other = fixture.daemon(instance: "/srv/other")
+            _ = try await other.start()
             let second = fixture.daemon(instance: "/srv/two")
             let mark = second.names.table
             _ = try await second.start()
@@ -92,7 +96,7 @@ struct OtherFirewallsRootTests {
             let third = fixture.daemon(instance: "/srv/two")
             _ = try await third.start()
             #expect(try await witness.rules(marked: mark) == 2)
-            await fixture.networks.teardownAll()
+            await other.teardownAll()
             #expect(try await witness.rules(marked: mark) == 2, "another daemon took away what is not its own")
             // Nobody is connected any more, so an ordinary end is enough.
             await third.shutdown()
