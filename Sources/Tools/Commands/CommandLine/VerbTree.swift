@@ -13,7 +13,6 @@ enum VerbTree {
                 RemoveContainers.verb, RunContainer.verb, StartContainer.verb, StopContainers.stop, ShowProcesses.verb,
                 PauseContainers.unpause, WaitForContainers.verb,
             ]),
-        Verb(noun: "builder", "Manage builds", [BuildImage.verb, PruneBuilds.verb]),
         Verb(
             noun: "image", "Manage images",
             [

@@ -36,10 +36,8 @@ struct Pruning: Sendable {
     }
 
     /// - Returns: bytes; nil where the engine does not count them.
-    func run(
-        _ invocation: Invocation, filters: [String], query: [(String, String)] = []
-    ) throws(Failure) -> Int64? {
-        let answer = try invocation.engine().json(Request(.post, path, query: query + (try Filters.query(filters))))
+    func run(_ invocation: Invocation, filters: [String]) throws(Failure) -> Int64? {
+        let answer = try invocation.engine().json(Request(.post, path, query: try Filters.query(filters)))
         let lines = (answer[deleted]?.arrayValue ?? []).compactMap(Self.line)
         if !lines.isEmpty {
             invocation.console.print(title)
