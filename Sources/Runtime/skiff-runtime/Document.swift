@@ -3,7 +3,10 @@ internal import JSON
 internal import Linux
 
 /// Reads a JSON document from where the caller said it is (`-` is standard input); an error names the place.
-func readDocument(_ path: String) throws -> JSON {
+func readDocument(_ path: String) throws -> JSON { try readDocumentWithText(path).document }
+
+/// The same, with the text as it was given.
+func readDocumentWithText(_ path: String) throws -> (document: JSON, text: [UInt8]) {
     let bytes = path == "-" ? try readAll(0) : try readFile(path)
-    do { return try JSON.parse(bytes) } catch { throw RuntimeFailure(.specification, "\(path): \(error)") }
+    do { return (try JSON.parse(bytes), bytes) } catch { throw RuntimeFailure(.specification, "\(path): \(error)") }
 }

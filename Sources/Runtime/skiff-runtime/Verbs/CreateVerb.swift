@@ -71,7 +71,8 @@ struct ContainerRequest {
     ///
     /// - Parameter detached: whether nobody stays to relay a terminal.
     func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
-        var spec = try RuntimeSpec(json: readDocument(config ?? bundle + "/config.json"))
+        let (document, text) = try readDocumentWithText(config ?? bundle + "/config.json")
+        var spec = try RuntimeSpec(json: document)
         guard let process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         try Terminal.check(process, socket: consoleSocket, detached: detached)
         let passed = preservedDescriptors + passSockets(to: &spec)
@@ -110,7 +111,7 @@ struct ContainerRequest {
                         try TerminalMode(of: raw).withoutCarriageReturns.apply(to: raw)
                     }
                 }
-                try context.states.write(config: document, of: id)
+                try context.states.write(config: text, of: id)
                 try context.states.write(state)
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 if let pidFile { try replaceFile(pidFile, Array("\(state.pid)".utf8)) }
