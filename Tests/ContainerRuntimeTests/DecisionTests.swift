@@ -1,0 +1,160 @@
+import Linux
+import OCI
+import Testing
+
+@testable import ContainerRuntime
+
+/// What is decided of a process before there is one.
+struct ProcessDecisionTests {
+    private func attributes(
+        _ change: (inout RuntimeSpec.Process, inout RuntimeSpec.LinuxSettings) -> Void
+    ) throws -> PlannedAttributes {
+        var process = RuntimeSpec.Process(arguments: ["sh"]), linux = RuntimeSpec.LinuxSettings()
+        change(&process, &linux)
+        return try PlannedAttributes(process, linux)
+    }
+
+    private func scheduler(_ policy: String, _ change: (inout RuntimeSpec.Scheduler) -> Void = { _ in })
+        -> RuntimeSpec.Scheduler
+    {
+        var scheduler = RuntimeSpec.Scheduler(policy: policy)
+        change(&scheduler)
+        return scheduler
+    }
+
+    @Test func schedulersBecomeTheKernelsNumbers() throws {
+        let planned = try attributes { process, _ in
+            process.scheduler = scheduler("SCHED_RR") {
+                $0.priority = 99
+                $0.flags = ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_UTIL_CLAMP_MAX"]
+            }
+        }
+        #expect(planned.scheduling == SchedulingAttributes(policy: 2, flags: 0x41, priority: 99))
+    }
+
+    @Test func schedulersThatContradictThemselvesAreRefused() {
+        for bad in [
+            scheduler("SCHED_NOPE"), scheduler("SCHED_FIFO"), scheduler("SCHED_OTHER") { $0.priority = 1 },
+            scheduler("SCHED_OTHER") { $0.nice = 20 }, scheduler("SCHED_OTHER") { $0.runtime = 1 },
+            scheduler("SCHED_OTHER") { $0.flags = ["SCHED_FLAG_NOPE"] },
+        ] {
+            #expect(throws: RuntimeFailure.self) { try attributes { process, _ in process.scheduler = bad } }
+        }
+    }
+
+    @Test(arguments: [("IOPRIO_CLASS_RT", 0, true), ("IOPRIO_CLASS_BE", 8, false), ("BE", 0, false)])
+    func ioPrioritiesAreHeldAgainstTheirRange(name: String, priority: Int32, fine: Bool) {
+        let result = Result {
+            try attributes { process, _ in
+                process.ioPriority = RuntimeSpec.IOPriority(schedulingClass: name, priority: priority)
+            }
+        }
+        #expect(((try? result.get()) != nil) == fine)
+    }
+
+    @Test(arguments: [
+        ("0", [0]), ("0-2,5", [0, 1, 2, 5]), (" 1 , 3 - 4", [1, 3, 4]), ("", []), ("2-1", nil), ("a", nil), ("-1", nil),
+        ("8", nil), ("0-2147483647", nil), ("1--2", nil),
+    ])
+    func listsOfNumbersAreBounded(text: String, numbers: [Int]?) {
+        #expect((try? NumberList(text, of: "x", below: 8).numbers) == numbers)
+    }
+
+    @Test func memoryPoliciesBecomeBits() throws {
+        let planned = try attributes { _, linux in
+            linux.memoryPolicy = .init(mode: "MPOL_INTERLEAVE", nodes: "0,65", flags: ["MPOL_F_RELATIVE_NODES"])
+        }
+        #expect(planned.memoryPolicy == .init(mode: 3 | 1 << 14, nodes: [1, 2]))
+        #expect(throws: RuntimeFailure.self) { try attributes { $1.memoryPolicy = .init(mode: "MPOL_NOPE") } }
+    }
+
+    @Test(
+        arguments: [("LINUX", [], 0), ("LINUX32", [], 8), ("LINUX", ["X"], nil), ("BSD", [], nil)]
+            as [(
+                String, [String], UInt?
+            )])
+    func personalitiesAreTheTwoOfTheSpecification(domain: String, flags: [String], number: UInt?) {
+        let planned = try? attributes { _, linux in linux.personality = .init(domain: domain, flags: flags) }
+        #expect(planned?.personality == number)
+    }
+
+    @Test func labelsGoWhereTheKernelTakesThemOrAreRefused() throws {
+        var process = RuntimeSpec.Process(arguments: ["sh"])
+        process.apparmorProfile = "docker-default"
+        let both = SecurityModules(apparmor: true, selinux: true),
+            none = SecurityModules(apparmor: false, selinux: false)
+        #expect(
+            try SecurityLabels(process) { both }.writes == [
+                .init(file: "attr/apparmor/exec", text: "exec docker-default")
+            ])
+        #expect(throws: RuntimeFailure.self) { try SecurityLabels(process) { none } }
+        process.apparmorProfile = "unconfined"
+        #expect(try SecurityLabels(process) { none }.writes.isEmpty)
+        process.selinuxLabel = "u:r:t"
+        #expect(try SecurityLabels(process) { both }.writes.last == .init(file: "attr/exec", text: "u:r:t"))
+        process.selinuxLabel = "u:r:t\nexec unconfined"
+        #expect(throws: RuntimeFailure.self) { try SecurityLabels(process) { both } }
+    }
+
+    @Test func mountsWithoutLabelsOfTheirOwnGetTheContainers() throws {
+        var mounts = try ["tmpfs", "proc"].map { try PlannedMount(.init(destination: "/m", type: $0, source: $0)) }
+        try LaunchPlan.label(&mounts, "u:o:t") { SecurityModules(apparmor: false, selinux: true) }
+        #expect(mounts.map(\.data) == [["context=u:o:t"], []])
+    }
+}
+
+struct UserMappingTests {
+    private func mapping(_ host: UInt32, _ size: UInt32) -> RuntimeSpec.IDMapping {
+        .init(container: 0, host: host, size: size)
+    }
+
+    @Test func whoHasNoRightsMapsItselfOrAsksTheHelper() {
+        #expect(UserMappings.way([mapping(100_000, 65536)], own: 1000, privileged: true) == .direct)
+        #expect(UserMappings.way([mapping(1000, 1)], own: 1000, privileged: false) == .directWithoutGroups)
+        #expect(UserMappings.way([mapping(1001, 1)], own: 1000, privileged: false) == .helper)
+        #expect(UserMappings.way([mapping(1000, 2)], own: 1000, privileged: false) == .helper)
+    }
+
+    @Test(arguments: [(0, 0), (UInt32.max, 1), (1, UInt32.max)] as [(UInt32, UInt32)])
+    func rangesBeyondTheKernelsIdsAreRefused(host: UInt32, size: UInt32) {
+        let bad = [mapping(host, size)], fine = [mapping(0, 1)]
+        #expect(throws: RuntimeFailure.self) { try UserMappings(uid: bad, gid: fine, of: "linux") }
+        #expect(throws: RuntimeFailure.self) { try UserMappings(uid: fine, gid: bad, of: "linux") }
+    }
+
+    @Test func anEmptyListIsRefused() {
+        #expect(throws: RuntimeFailure.self) { try UserMappings(uid: [], gid: [mapping(0, 1)], of: "linux") }
+    }
+}
+
+struct SeccompInstallationTests {
+    @Test func aListenerNeedsItsSocketAndRules() throws {
+        var seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
+        seccomp.listenerPath = "/run/x"
+        #expect(throws: RuntimeFailure.self, "nothing is told") { try SeccompInstallation(seccomp) }
+        seccomp.rules = [.init(names: ["mkdir"], action: "SCMP_ACT_NOTIFY")]
+        seccomp.flags = ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG"]
+        let planned = try SeccompInstallation(seccomp)
+        #expect(planned.notifies && planned.flags == [.newListener, .log])
+        seccomp.rules = [.init(names: ["mkdir", "sendmsg"], action: "SCMP_ACT_NOTIFY")]
+        #expect(throws: RuntimeFailure.self, "its descriptor travels by it") { try SeccompInstallation(seccomp) }
+        #expect(throws: RuntimeFailure.self) {
+            try SeccompInstallation(RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_NOTIFY"))
+        }
+    }
+}
+
+struct NetworkDeviceTests {
+    @Test(arguments: [
+        (["eth0": ""], true), (["eth0": "inside0"], true), (["eth0": "a/b"], false),
+        (["eth0": "sixteen-letters-"], false),
+        (["eth0": ".."], false), (["eth0": "x", "eth1": "x"], false), (["a b": ""], false), ([:], true),
+    ])
+    func namesAreWhatTheKernelTakes(asked: [String: String], fine: Bool) {
+        #expect(((try? PreparedNetworkDevices.plan(asked, ownNamespace: true)) != nil) == fine)
+    }
+
+    @Test func theHostsNamespaceIsNoPlaceToMoveThemTo() {
+        #expect(throws: RuntimeFailure.self) { try PreparedNetworkDevices.plan(["eth0": ""], ownNamespace: false) }
+    }
+}
