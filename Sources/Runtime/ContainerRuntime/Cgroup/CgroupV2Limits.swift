@@ -45,15 +45,16 @@ extension CgroupV2 {
     private func applyCPU(_ cpu: RuntimeSpec.Resources.CPU) throws(SystemError) {
         if let shares = cpu.shares, shares != 0 { try set("cpu.weight", "\(Self.weight(shares: shares))") }
         let quota = cpu.quota.flatMap { $0 == 0 ? nil : $0 }, period = cpu.period.flatMap { $0 == 0 ? nil : $0 }
-        // A larger burst than the present quota is refused, and so is a quota below the present burst.
-        if let burst = cpu.burst, quota == nil || burst == 0 { try set("cpu.max.burst", "\(burst)") }
+        // A burst above the quota is refused at every step: one that sinks goes before the quota, one that rises after it.
+        let burstNow = cpu.burst == nil ? 0 : UInt64(try readText(directory + "/cpu.max.burst").trimmedLine) ?? 0
+        if let burst = cpu.burst, burst < burstNow { try set("cpu.max.burst", "\(burst)") }
         if quota != nil || period != nil {
             // The file has both: what is not given stays as it is.
             let now = try readText(directory + "/cpu.max").split(whereSeparator: \.isWhitespace).map(String.init)
             let limit = quota.map { $0 > 0 ? "\($0)" : "max" } ?? now.first ?? "max"
             try set("cpu.max", "\(limit) \(period.map { "\($0)" } ?? (now.count > 1 ? now[1] : "100000"))")
         }
-        if let burst = cpu.burst, quota != nil, burst != 0 { try set("cpu.max.burst", "\(burst)") }
+        if let burst = cpu.burst, burst >= burstNow { try set("cpu.max.burst", "\(burst)") }
         if let idle = cpu.idle { try set("cpu.idle", "\(idle)") }
         if let cpus = cpu.cpus, !cpus.isEmpty { try set("cpuset.cpus", cpus) }
         if let mems = cpu.mems, !mems.isEmpty { try set("cpuset.mems", mems) }
