@@ -136,7 +136,11 @@ import Testing
             if isOver, records.isEmpty { break }
             await Task.yield()
         }
-        // Once, on a loaded machine, the reader skipped the rest of a file that was rotated and packed while it was read.
+        guard form == .local else {
+            #expect(seen == texts(all))
+            return
+        }
+        // Once, on a loaded machine, the reader of this form skipped the rest of a file that was rotated and packed while it was read.
         withKnownIssue("the rest of a file may be skipped under load", isIntermittent: true) {
             #expect(seen == texts(all))
         }
