@@ -50,11 +50,13 @@ struct LogFile: ~Copyable {
                 guard let newest = try LogSource.open(path, 0) else { break }
                 begin(newest)
             }
+            // Asked before the last look: what grew between that look and its renaming would be lost otherwise.
+            let isNewest = source?.hasNumber(0, of: path) ?? false
             if try readBlock() {
                 size += takeRecords(into: &records)
                 continue
             }
-            guard try advance() else { break }
+            guard try isNewest ? restart() : advance() else { break }
         }
         if atEnd, size < Self.batchBytes, !isPastUntil {
             for stream in [LogRecord.Stream.stdout, .stderr] {
@@ -85,18 +87,17 @@ struct LogFile: ~Copyable {
         return true
     }
 
-    /// At the end of the open file: goes on with the next newer one if there is one.
+    /// At the end of the file being written: goes on at its beginning if it was emptied to be begun anew (`max-file=1`).
+    private mutating func restart() throws(SystemError) -> Bool {
+        guard let source, try source.size() < source.offset else { return false }
+        try source.move(to: 0)
+        begin(source)
+        return true
+    }
+
+    /// At the end of a file that is written no more: goes on with the next newer one if there is one.
     private mutating func advance() throws(SystemError) -> Bool {
         guard let source else { return false }
-        if source.hasNumber(0, of: path) {
-            // Still the one being written, unless it was cut short to be begun anew (`max-file=1`).
-            guard try source.size() < source.offset else { return false }
-            try source.move(to: 0)
-            begin(source)
-            return true
-        }
-        // One more look: it may have grown between the last read and its renaming.
-        if !source.isPacked, try readBlock() { return true }
         for _ in 0..<Self.mostLooks {
             let numbers = LogSource.numbers(path)
             guard let number = numbers.first(where: { source.hasNumber($0, of: path) }) else {
