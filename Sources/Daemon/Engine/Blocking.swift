@@ -13,7 +13,11 @@ extension NIOThreadPool {
                 do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
             }
         } catch {
-            throw Failure(.unavailable, "the daemon is shutting down", cause: error)
+            // Work whose task was called off before a thread took it up is not begun.
+            guard error is CancellationError else {
+                throw Failure(.unavailable, "the daemon is shutting down", cause: error)
+            }
+            throw Failure(.cancelled, "called off", cause: error)
         }
         return try result.get()
     }

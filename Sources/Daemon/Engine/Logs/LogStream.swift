@@ -53,7 +53,13 @@ extension LogStream {
                 if Task.isCancelled { return nil }
                 // Asked before reading: what was written until then is read below.
                 let isOver = end.current != nil
-                let records = try await pool.blocking { () throws(Failure) in try reader.read(atEnd: isOver) }
+                let records: [LogRecord]
+                do throws(Failure) {
+                    records = try await pool.blocking { () throws(Failure) in try reader.read(atEnd: isOver) }
+                } catch {
+                    if error.kind == .cancelled { return nil }
+                    throw error
+                }
                 if !records.isEmpty { return records }
                 if isOver || reader.isFinished { return nil }
                 await signal.wait()
