@@ -124,12 +124,20 @@ public func joinNewSessionKeyring(_ name: String) throws(SystemError) {
     try check("keyctl(JOIN_SESSION_KEYRING)") { name.withCString { skiff_keyctl(1, UInt(bitPattern: $0), 0, 0, 0) } }
 }
 
+/// The limits of `setrlimit(2)`, without `RLIMIT_`, each at the place of its number.
+public let resourceLimitNames = [
+    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING",
+    "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+]
+
 /// Sets a limit of this process.
 ///
-/// C function: `prlimit`.
+/// C function: `setrlimit`.
 public func setResourceLimit(_ resource: Int32, soft: UInt64, hard: UInt64) throws(SystemError) {
     var limit = rlimit(rlim_cur: rlim_t(soft), rlim_max: rlim_t(hard))
-    try check("setrlimit", "\(resource)") { setrlimit(__rlimit_resource_t(UInt32(resource)), &limit) }
+    let index = Int(resource)
+    let name = resourceLimitNames.indices.contains(index) ? "RLIMIT_" + resourceLimitNames[index] : "\(resource)"
+    try check("setrlimit", "\(name) to \(soft):\(hard)") { setrlimit(__rlimit_resource_t(UInt32(resource)), &limit) }
 }
 
 /// A new session without a terminal.

@@ -47,7 +47,7 @@ struct PlannedProcess: Sendable {
         ambient = CapabilitySet(names: sets.ambient).intersection(permitted).intersection(inheritable)
         limits = []
         for limit in process.rlimits {
-            guard let resource = Self.resources[limit.type] else {
+            guard let resource = Self.limit(limit.type) else {
                 throw RuntimeFailure(.specification, "process.rlimits: unknown type \"\(limit.type)\"")
             }
             guard limit.soft <= limit.hard else {
@@ -99,10 +99,8 @@ struct PlannedProcess: Sendable {
     /// Whether the environment says where home is; an empty word does not.
     var hasHome: Bool { variable("HOME")?.isEmpty == false }
 
-    /// Numbers of `setrlimit(2)` on this architecture.
-    private static let resources: [String: Int32] = [
-        "RLIMIT_CPU": 0, "RLIMIT_FSIZE": 1, "RLIMIT_DATA": 2, "RLIMIT_STACK": 3, "RLIMIT_CORE": 4, "RLIMIT_RSS": 5,
-        "RLIMIT_NPROC": 6, "RLIMIT_NOFILE": 7, "RLIMIT_MEMLOCK": 8, "RLIMIT_AS": 9, "RLIMIT_LOCKS": 10,
-        "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13, "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
-    ]
+    /// The number of a limit by its whole name.
+    private static func limit(_ name: String) -> Int32? {
+        resourceLimitNames.firstIndex { "RLIMIT_" + $0 == name }.map { Int32($0) }
+    }
 }
