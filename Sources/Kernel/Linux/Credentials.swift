@@ -106,7 +106,9 @@ public func setProcessName(_ name: String) throws(SystemError) {
 /// C functions: `setgroups`, `setresgid`, `setresuid`.
 ///
 /// - Parameter groups: nil leaves them as they are.
+/// - Throws: `EINVAL` for 4294967295, by which the kernel's calls mean "as it is": whoever asked for it would stay root.
 public func become(uid: uid_t, gid: gid_t, groups: [gid_t]?) throws(SystemError) {
+    guard uid != .max, gid != .max else { throw SystemError("setresuid", errno: EINVAL, subject: "\(uid):\(gid)") }
     if let groups { try check("setgroups") { setgroups(groups.count, groups) } }
     try check("setresgid", "\(gid)") { setresgid(gid, gid, gid) }
     try check("setresuid", "\(uid)") { setresuid(uid, uid, uid) }

@@ -124,6 +124,23 @@ public func setModeEntry(_ name: UnsafePointer<CChar>, _ mode: mode_t, at direct
     try check("chmod", String(cString: name)) { fchmodat(directory, name, mode, 0) }
 }
 
+/// Sets the mode of what an `O_PATH` descriptor stands for, which cannot have been exchanged since it was opened.
+///
+/// C functions: `fchmodat2(AT_EMPTY_PATH)`; before Linux 6.6 `chmod` of the descriptor's link in `/proc/self/fd`.
+public func setPathMode(_ opened: Int32, _ mode: mode_t) throws(SystemError) {
+    if skiff_fchmodat2(opened, "", mode, AT_EMPTY_PATH) == 0 { return }
+    let number = skiff_errno()
+    guard number == ENOSYS else { throw SystemError("fchmodat2", errno: number) }
+    try check("chmod") { chmod("/proc/self/fd/\(opened)", mode) }
+}
+
+/// Sets the owner of what an `O_PATH` descriptor stands for.
+///
+/// C function: `fchownat(AT_EMPTY_PATH)`.
+public func setPathOwner(_ opened: Int32, uid: UInt32, gid: UInt32) throws(SystemError) {
+    try check("fchownat") { fchownat(opened, "", uid, gid, AT_EMPTY_PATH) }
+}
+
 /// Sets both times to the same.
 ///
 /// C function: `futimens`.

@@ -66,6 +66,28 @@ public func open(
     }
 }
 
+/// Opens a plain file below `root` for reading, whatever somebody else has put in its place.
+///
+/// A device or a FIFO is not even opened, which alone may do something: a watchdog begins to count, a tape winds back.
+/// C function: `openat2`.
+///
+/// - Throws: `EINVAL` for what is not a regular file, `ESTALE` for one that was exchanged meanwhile.
+public func openRegularFile(in root: Int32, _ path: String, resolve: Resolution = .container) throws(SystemError)
+    -> OwnedDescriptor
+{
+    let place = try open(in: root, path, O_PATH, resolve: resolve)
+    let found = try status(of: place.raw)
+    guard found.isRegular else {
+        throw SystemError("open", errno: EINVAL, subject: "\(path), which is not a regular file")
+    }
+    let file = try open(in: root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, resolve: resolve)
+    let opened = try status(of: file.raw)
+    guard opened.st_dev == found.st_dev, opened.st_ino == found.st_ino else {
+        throw SystemError("open", errno: ESTALE, subject: path)
+    }
+    return file
+}
+
 /// Reads at most `buffer.count` bytes; 0 is the end.
 ///
 /// C function: `read`.

@@ -189,8 +189,7 @@ final class ForeignRuntime {
     /// A file of the container's tree: regular, small, and never waited for.
     private func account(_ path: String) -> String {
         guard let root = try? open("\(directory)/bundle/rootfs", O_PATH | O_DIRECTORY),
-            let file = try? open(in: root.raw, path, O_RDONLY | O_NONBLOCK),
-            let found = try? status(of: file.raw), Int32(found.st_mode) & S_IFMT == S_IFREG,
+            let file = try? openRegularFile(in: root.raw, path),
             let bytes = try? readAll(file.raw, limit: 1 << 20)
         else { return "" }
         return String(decoding: bytes, as: UTF8.self)

@@ -26,7 +26,7 @@ struct UserNames {
     }
 
     private static func text(_ path: String, in root: Int32) -> String {
-        guard root >= 0, let file = try? open(in: root, path, O_RDONLY | O_NONBLOCK),
+        guard root >= 0, let file = try? openRegularFile(in: root, path),
             let bytes = try? readAll(file.raw, limit: 4 << 20)
         else { return "" }
         return bytes.text

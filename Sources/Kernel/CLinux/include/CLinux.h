@@ -107,6 +107,11 @@ static inline int skiff_openat2(int directory, const char *path, const struct op
   return (int)syscall(SYS_openat2, directory, path, how, sizeof(struct open_how));
 }
 
+// Linux 6.6, the same number on every architecture; older headers do not have it.
+static inline int skiff_fchmodat2(int directory, const char *path, mode_t mode, int flags) {
+  return (int)syscall(452, directory, path, mode, flags);
+}
+
 static inline int skiff_pivot_root(const char *new_root, const char *put_old) {
   return (int)syscall(SYS_pivot_root, new_root, put_old);
 }

@@ -89,6 +89,7 @@ public struct ContainerLaunch: Sendable {
         let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
+        try plan.refuseHostsNamespaces(joined)
         let devices = plan.mappings.flatMap { PreparedDevices(spec.linux.devices, mappings: $0) }
         let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
         let duties = try duties(plan)

@@ -140,11 +140,12 @@ struct ExecChild {
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
         let procfs = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release()
-        let provenProcfs = procfs.flatMap { (try? fileSystemType(of: $0)) == Int(PROC_SUPER_MAGIC) ? $0 : nil }
+        let provenProcfs = procfs.flatMap { Procfs.isRoot($0) ? $0 : nil }
         var terminal: Int32?
         if case .terminal(let size) = launch.stdio {
             let pair = try step(.console) { () throws(SystemError) in
-                let multiplexer = try open("/dev/pts/ptmx", O_RDWR | O_NOCTTY)
+                let multiplexer = try open(
+                    in: Directory.working, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, resolve: .noMagicLinks)
                 guard try fileSystemType(of: multiplexer.raw) == Int(DEVPTS_SUPER_MAGIC) else {
                     throw SystemError("open", errno: ENODEV, subject: "/dev/pts of the container is not a devpts")
                 }

@@ -30,6 +30,18 @@ struct JoinedNamespaces: Sendable {
         }
     }
 
+    /// Whether the namespace of a kind that is joined is the caller's own, which to the container is the host's.
+    func isCallers(_ kind: RuntimeSpec.Namespace.Kind) throws(RuntimeFailure) -> Bool {
+        try step(.namespaces) { () throws(SystemError) in
+            let own = try status("/proc/self/ns/\(kind.procName)", follow: true)
+            for entry in entries where entry.kind == kind {
+                let joined = try status(of: entry.descriptor.raw)
+                if joined.st_dev == own.st_dev, joined.st_ino == own.st_ino { return true }
+            }
+            return false
+        }
+    }
+
     /// In the parent: lets the next child be born in the pid namespace to join.
     func enterForChildren() throws(RuntimeFailure) -> Home {
         guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil) }

@@ -8,6 +8,8 @@ internal import OCI
 struct KernelParameters: Sendable {
     /// Names below `sys/` of procfs, and their values.
     private var writes: [(name: String, path: String, value: String)] = []
+    /// Each name and the namespace it belongs to.
+    private(set) var names: [(name: String, kind: RuntimeSpec.Namespace.Kind)] = []
 
     /// - Parameter joinsNetwork: whether a network namespace is given beside the document.
     init(_ linux: RuntimeSpec.LinuxSettings, joinsNetwork: Bool) throws(RuntimeFailure) {
@@ -31,6 +33,7 @@ struct KernelParameters: Sendable {
                     .specification, "sysctl \"\(key)\" is not allowed in the host's \(kind.rawValue) namespace")
             }
             writes.append((key, text, value))
+            names.append((key, kind))
         }
     }
 

@@ -95,6 +95,21 @@ struct LaunchPlan: Sendable {
         }
     }
 
+    /// Refuses what would be set in a namespace that is the container's by its path and the host's in truth: CVE-2022-0532.
+    func refuseHostsNamespaces(_ joined: JoinedNamespaces) throws(RuntimeFailure) {
+        for (name, kind) in parameters.names where try joined.isCallers(kind) {
+            throw RuntimeFailure(
+                .specification,
+                "sysctl \"\(name)\" is not allowed in the host's \(kind.rawValue) namespace, which is the one to be joined"
+            )
+        }
+        if hostname != nil || domainname != nil, try joined.isCallers(.uts) {
+            throw RuntimeFailure(
+                .specification, "hostname and domainname would be the host's: its uts namespace is the one to be joined"
+            )
+        }
+    }
+
     /// The lines of `/proc/<pid>/timens_offsets`; time_namespaces(7).
     private static func text(_ offsets: [String: RuntimeSpec.TimeOffset]) -> String {
         offsets.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()

@@ -112,5 +112,6 @@ public struct Accounts: Sendable {
         }
     }
 
-    private static func number(_ text: Substring) -> UInt32? { UInt32(text) }
+    /// 4294967295 is no id: the kernel's calls mean "as it is" by it.
+    private static func number(_ text: Substring) -> UInt32? { UInt32(text).flatMap { $0 == .max ? nil : $0 } }
 }

@@ -31,6 +31,14 @@ struct PlannedProcess: Sendable {
                 throw RuntimeFailure(.specification, "process.\(what): \"\(bad)\" holds a zero byte")
             }
         }
+        let ids = [
+            ("uid", [process.user.uid]), ("gid", [process.user.gid]), ("additionalGids", process.user.additionalGids),
+        ]
+        for (member, numbers) in ids where numbers.contains(.max) {
+            throw RuntimeFailure(
+                .specification,
+                "process.user.\(member): 4294967295 is not an id: the kernel means \"as it is\" by it, which is root")
+        }
         labels = try SecurityLabels(process)
         attributes = try PlannedAttributes(process, linux)
         installation = try SeccompInstallation(filter == nil ? nil : linux.seccomp)

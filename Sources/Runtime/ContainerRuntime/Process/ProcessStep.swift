@@ -53,6 +53,8 @@ struct ProcessStep {
         try step(.user) { () throws(SystemError) in
             _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
             try Self.become(identity)
+            // Another id makes a process as dumpable as `fs.suid_dumpable` says; proc_sys_fs(5).
+            try becomeUndumpable()
         }
         try step(.capabilities) { () throws(SystemError) in
             try keepCapabilities(false)
@@ -144,14 +146,10 @@ struct ProcessStep {
         try step(.user) { () throws(SystemError) in
             let file: OwnedDescriptor
             do throws(SystemError) {
-                file = try Linux.open(
-                    in: Directory.working, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, resolve: .noMagicLinks)
+                file = try openRegularFile(in: Directory.working, path, resolve: .noMagicLinks)
             } catch {
                 if error.errno == ENOENT || error.errno == ENOTDIR { return "" }
                 throw error
-            }
-            guard try status(of: file.raw).isRegular else {
-                throw SystemError("open", errno: EINVAL, subject: "\(path), which is not a regular file")
             }
             return String(decoding: try readAll(file.raw, limit: 10 << 20), as: UTF8.self)
         }

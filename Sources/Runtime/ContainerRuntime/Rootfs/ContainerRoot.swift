@@ -132,6 +132,16 @@ extension String {
         return rest.isEmpty ? "." : String(rest)
     }
 
+    /// The absolute path without empty parts and `.`, and with `..` taken back as far as the root: what `filepath.Clean` of
+    /// other runtimes makes of it.
+    var cleanPath: String {
+        var parts: [Substring] = []
+        for part in split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
     /// What is before the last slash, and what is behind it.
     var parentAndName: (parent: String, name: String) {
         var trimmed = self[...]

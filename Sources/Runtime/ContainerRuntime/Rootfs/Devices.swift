@@ -31,7 +31,7 @@ struct DeviceStep {
             ("stderr", "/proc/self/fd/2"),
         ] { try link(name, to: target, in: dev.raw) }
         if exists("/proc/kcore") { try link("core", to: "/proc/kcore", in: dev.raw) }
-        if exists("pts/ptmx", at: dev.raw) {
+        if (try? Linux.open(in: dev.raw, "pts/ptmx", O_PATH)) != nil {
             if exists("ptmx", at: dev.raw) { try? unlink("ptmx", at: dev.raw) }
             try link("ptmx", to: "pts/ptmx", in: dev.raw)
         }
@@ -62,17 +62,22 @@ struct DeviceStep {
             }
         let number = device.type == "p" ? 0 : skiff_makedev(UInt32(device.major), UInt32(device.minor))
         let mode = mode_t(device.mode ?? 0o666) & 0o7777
-        if try !makeNodeEntry(name, mode: mode_t(kind) | mode, device: number, at: directory.raw) {
-            // What is there counts only if it is the very device: /dev/null may be a link an image left (CVE-2025-31133).
-            let there = try status(name, at: directory.raw)
-            guard there.kind == mode_t(kind), there.st_rdev == number else {
-                throw SystemError("mknod", errno: EEXIST, subject: device.path)
-            }
+        if try makeNodeEntry(name, mode: mode_t(kind) | mode, device: number, at: directory.raw),
+            device.uid == nil, device.gid == nil
+        {
+            // With its mode whole, since the umask is 0 here, and root's.
+            return
         }
-        // mknod's mode passes the umask, and the owner is the maker.
-        try setModeEntry(name, mode, at: directory.raw)
+        // What is there counts only if it is the very device, /dev/null may be a link an image left (CVE-2025-31133); and
+        // it is changed by descriptor, since a name may be exchanged for a link to the host's (CVE-2026-41579).
+        let node = try Linux.open(in: directory.raw, name, O_PATH | O_NOFOLLOW)
+        let there = try status(of: node.raw)
+        guard there.kind == mode_t(kind), there.st_rdev == number else {
+            throw SystemError("mknod", errno: EEXIST, subject: device.path)
+        }
         if device.uid != nil || device.gid != nil {
-            try setOwnerEntry(name, uid: device.uid ?? 0, gid: device.gid ?? 0, at: directory.raw)
+            try setPathOwner(node.raw, uid: device.uid ?? 0, gid: device.gid ?? 0)
         }
+        try setPathMode(node.raw, mode)
     }
 }

@@ -46,6 +46,7 @@ struct MountStep {
     ) throws(SystemError) {
         let isDirectory = try status(of: tree.raw).isDirectory
         let target = isDirectory ? try root.directory(mount.destination) : try root.file(mount.destination)
+        try Procfs.refuseReplacing(mount.destination, target: target.raw, by: tree.raw)
         try change(tree.raw, mount)
         try tree.attach(over: target.raw)
     }
@@ -81,6 +82,7 @@ struct MountStep {
         if type == "proc" || type == "sysfs" { try refuseIndirect(mount, in: root) }
         let isThere = (try? root.open(mount.destination)) != nil
         let target = try root.directory(mount.destination)
+        if type != "proc" { try Procfs.refuseReplacing(mount.destination, target: target.raw, by: nil) }
         var mount = mount
         // What is mounted below it needs a place made in it first.
         if mount.becomesReadOnlyLate { mount.attributes.remove(.readOnly) }
@@ -134,6 +136,7 @@ struct MountStep {
     /// On v2 that is the one file system, on v1 a small tmpfs with a directory for each hierarchy, as hosts have it.
     private func mountCgroups(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
         let target = try root.directory(mount.destination)
+        try Procfs.refuseReplacing(mount.destination, target: target.raw, by: nil)
         guard cgroups.isV1 else {
             if ownCgroupNamespace {
                 let tree = try MountTree(type: "cgroup2", source: "cgroup", attributes: mount.attributes)
@@ -182,7 +185,7 @@ struct MountStep {
             case mode_t(S_IFLNK):
                 try makeSymlink(name, to: try readLink(name, at: source), at: target)
             case mode_t(S_IFREG):
-                let from = try Linux.open(in: source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+                let from = try openRegularFile(in: source, name, resolve: [.beneath, .noSymlinks])
                 let to = try Linux.open(in: target, name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
                 while try copyFileRange(from: from.raw, to: to.raw, count: 1 << 20) > 0 {}
                 try setOwner(to.raw, uid: status.st_uid, gid: status.st_gid)

@@ -41,7 +41,8 @@ struct PlannedMount: Sendable, Equatable {
         guard mount.destination.hasPrefix("/") else {
             throw RuntimeFailure(.specification, "mount destination \"\(mount.destination)\" is not an absolute path")
         }
-        destination = mount.destination
+        // One spelling for each place, so that "/dev/" is known as /dev.
+        destination = mount.destination.cleanPath
         var bind: (is: Bool, recursive: Bool) = (mount.type == "bind" || mount.type == "rbind", mount.type == "rbind")
         var isChange = false
         for option in mount.options {

@@ -44,8 +44,14 @@ struct PreparedSources: Sendable {
             trees[number] = SharedDescriptor(tree.releaseDescriptor())
         }
         if inUserNamespace, case .directory(let path) = rootfs {
-            root = try step(.rootfs) { () throws(SystemError) in
-                SharedDescriptor(try MountTree(cloning: path, recursive: true).releaseDescriptor())
+            root = try step(.rootfs) { () throws(SystemError) -> SharedDescriptor? in
+                do throws(SystemError) {
+                    return SharedDescriptor(try MountTree(cloning: path, recursive: true).releaseDescriptor())
+                } catch {
+                    // An ordinary user may mount nothing here, and is the same to the directory inside as outside.
+                    guard error.errno == EPERM else { throw error }
+                    return nil
+                }
             }
         }
     }
