@@ -9,6 +9,8 @@ struct RuntimeContext {
     let log: Log
     /// Whether a cgroup that cannot be made for want of rights is done without, as an ordinary user's must be.
     let isRootless: Bool
+    /// The criu program's path, or its name.
+    let criu: String
     /// What keeps this program from being overwritten by a container it makes or enters.
     var seal: ProgramSeal?
 
@@ -20,7 +22,7 @@ struct RuntimeContext {
         .on("systemd-cgroup", "let systemd make the cgroups"),
         .taking("NAME", "cgroup-manager", "cgroupfs, or systemd as --systemd-cgroup has it"),
         .taking("MODE", "rootless", "true, false or auto: whether cgroups that cannot be made are done without"),
-        .taking("PATH", "criu", "ignored: criu is looked for in $PATH"),
+        .taking("PATH", "criu", "the criu program, for checkpoint and restore (criu, as found in $PATH)"),
         .on("version", short: "v", "print the version"),
         .on("help", short: "h", "show this text"),
     ]
@@ -47,6 +49,7 @@ struct RuntimeContext {
             throw Arguments.Misuse(
                 description: "the systemd cgroup driver is not supported: use --cgroup-manager=cgroupfs")
         }
+        criu = globals.last("criu").flatMap { $0.isEmpty ? nil : $0 } ?? "criu"
         states = StateDirectory(root: try absolutePath(globals.last("root") ?? Self.standardRoot()))
     }
 

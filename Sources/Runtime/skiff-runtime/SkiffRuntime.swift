@@ -45,9 +45,10 @@ enum SkiffRuntime {
 
     private static var verbs: [any Verb.Type] {
         [
-            CreateVerb.self, DeleteVerb.self, EventsVerb.self, ExecVerb.self, FeaturesVerb.self,
-            KillVerb.self, ListVerb.self, PauseVerb.self, ProcessesVerb.self, ResumeVerb.self,
-            RunVerb.self, SpecVerb.self, StartVerb.self, StateVerb.self, UpdateVerb.self,
+            CheckpointVerb.self, CreateVerb.self, DeleteVerb.self, EventsVerb.self, ExecVerb.self,
+            FeaturesVerb.self, KillVerb.self, ListVerb.self, PauseVerb.self, ProcessesVerb.self,
+            RestoreVerb.self, ResumeVerb.self, RunVerb.self, SpecVerb.self, StartVerb.self, StateVerb.self,
+            UpdateVerb.self,
         ]
     }
 

@@ -7,7 +7,7 @@ public struct RuntimeFailure: Error, Sendable, Hashable {
     /// The steps, in the order in which they are taken.
     public enum Stage: UInt8, Sendable, Hashable, CaseIterable {
         case specification = 1, cgroup, namespaces, rootfs, mounts, devices, console, hostname, sysctl, masks
-        case user, limits, capabilities, seccomp, workingDirectory, hooks, exec
+        case user, limits, capabilities, seccomp, workingDirectory, hooks, exec, checkpoint
     }
 
     public let stage: Stage
@@ -30,7 +30,7 @@ public struct RuntimeFailure: Error, Sendable, Hashable {
 extension RuntimeFailure: CustomStringConvertible {
     public var description: String {
         switch stage {
-        case .specification, .exec, .hooks: message
+        case .specification, .exec, .hooks, .checkpoint: message
         case .cgroup: "set up cgroup: \(message)"
         case .namespaces: "enter namespaces: \(message)"
         case .rootfs: "prepare root file system: \(message)"

@@ -55,7 +55,8 @@ public struct StateDirectory: Sendable {
 
     public init(root: String) { self.root = root }
 
-    private func directory(_ id: String) -> String { "\(root)/\(id)" }
+    /// A container's own directory.
+    public func directory(_ id: String) -> String { "\(root)/\(id)" }
     public func fifo(_ id: String) -> String { directory(id) + "/exec.fifo" }
     /// Where compiled filters are kept.
     public var filters: String { root + "/.seccomp" }

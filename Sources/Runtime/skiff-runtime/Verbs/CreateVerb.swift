@@ -144,7 +144,7 @@ struct ContainerRequest {
 }
 
 /// The directory's own path, links in it followed.
-private func realDirectory(_ path: String) throws(SystemError) -> String {
+func realDirectory(_ path: String) throws(SystemError) -> String {
     let directory = try open(path, O_PATH | O_DIRECTORY)
     return try readLink(directory.procPath)
 }
