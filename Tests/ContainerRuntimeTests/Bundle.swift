@@ -89,8 +89,10 @@ struct Bundle {
 
     /// What a runtime sent to a socket in the bundle: the text, and the descriptor that came along.
     func received(_ listener: Int32) throws -> (bytes: [UInt8], descriptor: SharedDescriptor)? {
-        guard let connection = try acceptConnection(listener),
-            var message = try receiveMessage(connection.raw, limit: 8192),
+        _ = try poll([(listener, Int16(POLLIN))], timeout: 10_000)
+        guard let connection = try acceptConnection(listener) else { return nil }
+        try setNonBlocking(connection.raw, false)
+        guard var message = try receiveMessage(connection.raw, limit: 8192),
             let descriptor = message.descriptors.take()
         else { return nil }
         return (message.bytes, SharedDescriptor(descriptor))
@@ -129,13 +131,14 @@ struct Bundle {
         try readLink("/proc/self/exe").split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/skiff-runtime"
     }
 
-    private func runtime(_ arguments: [String]) throws -> Output {
+    /// - Parameter descriptors: what the runtime finds open besides its streams.
+    func runtime(_ arguments: [String], passing descriptors: [(parent: Int32, child: Int32)] = []) throws -> Output {
         let out = path + "/out", err = path + "/err"
         let output = try open(out, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         let errors = try open(err, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         let pid = try Spawn(
             Self.program(), arguments: ["skiff-runtime", "--root", path + "/state"] + arguments,
-            descriptors: [(output.raw, 1), (errors.raw, 2)]
+            descriptors: [(output.raw, 1), (errors.raw, 2)] + descriptors
         ).start()
         let end = try PidFD(pid).wait()
         return Output(code: end?.code ?? -1, output: try readText(out), errors: try readText(err))

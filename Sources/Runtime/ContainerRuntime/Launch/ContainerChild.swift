@@ -55,7 +55,7 @@ struct ContainerChild {
             greeting = [pair.master]
         }
         try step(.masks) { () throws(SystemError) in
-            let masks = MaskStep()
+            let masks = MaskStep(procfs: procfs)
             try masks.mask(spec.linux.maskedPaths, in: root)
             try masks.protect(spec.linux.readonlyPaths, in: root)
         }
@@ -136,7 +136,7 @@ struct ContainerChild {
     private var mountStep: MountStep {
         MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
-            sources: sources)
+            inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources)
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.

@@ -23,7 +23,9 @@ public struct RuntimeFailure: Error, Sendable, Hashable {
     }
 
     public init(_ stage: Stage, _ error: SystemError) {
-        self.init(stage, error.description, errno: error.errno)
+        // A path of many KiB must not push the reason out of the message.
+        let subject = error.subject.map { $0.utf8.count > 2048 ? String($0.prefix(1024)) + "…" : $0 }
+        self.init(stage, (subject.map(error.about) ?? error).description, errno: error.errno)
     }
 }
 

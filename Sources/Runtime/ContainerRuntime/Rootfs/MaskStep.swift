@@ -3,6 +3,10 @@ internal import Linux
 
 /// Hides and write-protects paths of a container that is otherwise complete.
 struct MaskStep {
+    /// The container's own procfs: paths below `/proc` are looked up in it, wherever a racing writer has moved what it is
+    /// mounted on (CVE-2019-19921).
+    let procfs: Int32?
+
     /// Covers files with the null device and directories with an empty, read-only tmpfs; what is missing is skipped.
     func mask(_ paths: [String], in root: borrowing ContainerRoot) throws(SystemError) {
         if paths.isEmpty { return }
@@ -40,7 +44,12 @@ struct MaskStep {
     }
 
     private func openIfThere(_ path: String, in root: borrowing ContainerRoot) throws(SystemError) -> OwnedDescriptor? {
-        do { return try root.open(path) } catch {
+        do {
+            if let procfs, path.hasPrefix("/proc/") {
+                return try Linux.open(in: procfs, String(path.dropFirst(6)), O_PATH)
+            }
+            return try root.open(path)
+        } catch {
             if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
             throw error
         }

@@ -9,6 +9,8 @@ struct MountStep {
     var cgroups: CgroupLayout
     /// The container's cgroup, below each hierarchy's root.
     var cgroupPath: String
+    /// Whether the container is in a user namespace of its own.
+    var inUserNamespace: Bool
     /// Sources of binds that the parent has opened.
     var sources: PreparedSources
 
@@ -79,9 +81,10 @@ struct MountStep {
     private func mountFileSystem(
         _ mount: PlannedMount, type: String, source: String?, in root: borrowing ContainerRoot
     ) throws(SystemError) -> Int32? {
-        if type == "proc" || type == "sysfs" { try refuseIndirect(mount, in: root) }
         let isThere = (try? root.open(mount.destination)) != nil
-        let target = try root.directory(mount.destination)
+        let target =
+            type == "proc" || type == "sysfs"
+            ? try ordinaryDirectory(mount.destination, in: root) : try root.directory(mount.destination)
         if type != "proc" { try Procfs.refuseReplacing(mount.destination, target: target.raw, by: nil) }
         var mount = mount
         // What is mounted below it needs a place made in it first.
@@ -106,15 +109,25 @@ struct MountStep {
 
     /// What programs trust by its path must be at that path: an image whose `/proc` is a link is refused (CVE-2019-19921,
     /// CVE-2023-27561).
-    private func refuseIndirect(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
+    private func ordinaryDirectory(_ path: String, in root: borrowing ContainerRoot) throws(SystemError)
+        -> OwnedDescriptor
+    {
         do throws(SystemError) {
-            _ = try Linux.open(
-                in: root.raw, mount.destination.relative, O_PATH | O_DIRECTORY,
-                resolve: [.inRoot, .noMagicLinks, .noSymlinks])
+            do throws(SystemError) { return try openOrdinary(path, in: root) } catch {
+                guard error.errno == ENOENT else { throw error }
+            }
+            _ = try root.directory(path)
+            // Not what was made: a link may be there by now.
+            return try openOrdinary(path, in: root)
         } catch {
-            guard error.errno == ELOOP || error.errno == ENOTDIR else { return }
-            throw error.about("\(mount.destination), which must be mounted on ordinary directory")
+            guard error.errno == ELOOP || error.errno == ENOTDIR else { throw error }
+            throw error.about("\(path), which must be mounted on ordinary directory")
         }
+    }
+
+    private func openOrdinary(_ path: String, in root: borrowing ContainerRoot) throws(SystemError) -> OwnedDescriptor {
+        try Linux.open(
+            in: root.raw, path.relative, O_PATH | O_DIRECTORY, resolve: [.inRoot, .noMagicLinks, .noSymlinks])
     }
 
     private func makeTree(type: String, source: String?, _ mount: PlannedMount) throws(SystemError) -> MountTree {
@@ -137,20 +150,23 @@ struct MountStep {
     private func mountCgroups(_ mount: PlannedMount, in root: borrowing ContainerRoot) throws(SystemError) {
         let target = try root.directory(mount.destination)
         try Procfs.refuseReplacing(mount.destination, target: target.raw, by: nil)
+        var attributes = mount.attributes
+        // What is shown then is the caller's as well, who may be able to write to it (CVE-2023-25809).
+        if !ownCgroupNamespace, inUserNamespace || cgroupPath.isEmpty { attributes.insert(.readOnly) }
         guard cgroups.isV1 else {
             if ownCgroupNamespace {
-                let tree = try MountTree(type: "cgroup2", source: "cgroup", attributes: mount.attributes)
+                let tree = try MountTree(type: "cgroup2", source: "cgroup", attributes: attributes)
                 try tree.attach(over: target.raw)
             } else {
                 let tree = try MountTree(cloning: cgroups.unified + cgroupPath, recursive: false)
-                try tree.change(set: mount.attributes)
+                try tree.change(set: attributes)
                 try tree.attach(over: target.raw)
             }
             return
         }
         let small = try MountTree(
             type: "tmpfs", source: "tmpfs", options: ["mode=755", "size=64k"],
-            attributes: mount.attributes.subtracting(.readOnly))
+            attributes: attributes.subtracting(.readOnly))
         for hierarchy in cgroups.hierarchies {
             try makeDirectory(hierarchy.name, at: small.raw)
             for alias in hierarchy.aliases { try makeSymlink(alias, to: hierarchy.name, at: small.raw) }
@@ -161,12 +177,12 @@ struct MountStep {
             let tree =
                 ownCgroupNamespace
                 ? try MountTree(
-                    type: "cgroup", source: "cgroup", options: hierarchy.options, attributes: mount.attributes)
+                    type: "cgroup", source: "cgroup", options: hierarchy.options, attributes: attributes)
                 : try MountTree(cloning: hierarchy.mountPoint + cgroupPath, recursive: false)
-            if !ownCgroupNamespace { try tree.change(set: mount.attributes) }
+            if !ownCgroupNamespace { try tree.change(set: attributes) }
             try tree.attach(over: place.raw)
         }
-        if mount.attributes.contains(.readOnly) { try small.change(set: .readOnly) }
+        if attributes.contains(.readOnly) { try small.change(set: .readOnly) }
     }
 
     /// Fills a new tmpfs with what the directory it will cover holds: plain files, directories and links, by descriptor.

@@ -1,0 +1,138 @@
+import CLinux
+import Linux
+import OCI
+import Testing
+
+@testable import ContainerRuntime
+
+/// Attacks on what is on its way into a container: its descriptors, its memory and its rights; each is named by its advisory.
+@Suite(.serialized, .enabled(if: Bundle.canRun, "namespaces and mounts need root"))
+struct EntryAttackTests {
+    private let bundle: Bundle
+
+    init() throws {
+        bundle = try Bundle()
+        try bundle.makeCanary()
+    }
+
+    /// CVE-2024-21626: a working directory behind any descriptor, by name or by a link of the image.
+    @Test func noDescriptorIsAWorkingDirectory() throws {
+        defer { bundle.remove() }
+        for number in 3..<40 {
+            let place = "/proc/self/fd/\(number)"
+            try makeSymlink(bundle.path + "/rootfs/link\(number)", to: place)
+            for directory in [place, "/link\(number)", place + "/.."] {
+                let result = try bundle.run("echo ran", directory: directory)
+                #expect(result.code != 0 && !result.output.contains("ran"), "\(directory)")
+            }
+        }
+    }
+
+    /// CVE-2024-21626: nor one that was handed over, which is a directory of the host's.
+    @Test(arguments: ["/proc/self/fd/3", "/link", "/proc/self/fd/3/.."])
+    func aDirectoryThatLeaksIsNotAWorkingDirectory(directory: String) throws {
+        defer { bundle.remove() }
+        try makeSymlink(bundle.path + "/rootfs/link", to: "/proc/self/fd/3")
+        let leak = try open(bundle.path, O_RDONLY | O_DIRECTORY)
+        try bundle.write(command: ["ls"], directory: directory)
+        let ran = try bundle.runtime(
+            ["run", "--preserve-fds", "1", "--bundle", bundle.path, bundle.id], passing: [(leak.raw, 3)])
+        #expect(ran.code != 0 && !ran.output.contains("canary"), "\(ran.output)")
+        _ = try bundle.create("sleep 100")
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entered = try bundle.runtime(
+            ["exec", "--preserve-fds", "1", "--cwd", directory, bundle.id, "ls"], passing: [(leak.raw, 3)])
+        #expect(entered.code != 0 && !entered.output.contains("canary"), "\(entered.output)")
+        #expect(entered.errors.contains("working directory"), "\(entered.errors)")
+    }
+
+    /// Looks at a process as its tracer would, and says what it was told.
+    private static let look = """
+        for p in /proc/[0-9]*; do grep -q skiff $p/comm 2>/dev/null || continue; echo found
+        for f in exe cwd root fd/0 fd/3 fd/4 fd/5 fd/6; do readlink $p/$f; done
+        cat $p/environ; cat $p/maps; (exec 3<>$p/mem) && echo opened; done 2>/dev/null
+        """
+
+    /// CVE-2016-9962: somebody in the container who may trace looks at a process that enters, with all of its rights still.
+    ///
+    /// The process is held by a filter that asks before the call by which it gives its rights up, and nobody answers. In
+    /// a user namespace whose root has the host's number only the kernel's flag separates the two.
+    @Test func whatEntersCannotBeTracedBeforeItIsConfined() throws {
+        defer { bundle.remove() }
+        let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
+        let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
+        _ = try bundle.create("sleep 100") { spec in
+            spec.addUserNamespaceOfTheSameIds()
+            spec.addCapability("CAP_SYS_PTRACE")
+            spec.process?.noNewPrivileges = false
+            var filter = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
+            filter.rules = [
+                .init(
+                    names: ["setresuid"], action: "SCMP_ACT_NOTIFY",
+                    arguments: [.init(index: 0, value: 4242, second: 0, comparison: "SCMP_CMP_EQ")])
+            ]
+            filter.listenerPath = bundle.path + "/notify"
+            spec.linux.seccomp = filter
+        }
+        let first = try #require(try bundle.received(listener.raw))
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entering = try Spawn(
+            Bundle.program(),
+            arguments: ["skiff-runtime", "--root", bundle.path + "/state", "exec", "-u", "4242", bundle.id, "true"]
+        ).start()
+        defer { _ = try? PidFD(entering).wait() }
+        do {
+            let second = try #require(try bundle.received(listener.raw))
+            defer { withExtendedLifetime((first, second)) {} }
+            #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
+            let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look)
+            #expect(seen.output == "found\n", "\(seen.output)\(seen.errors)")
+        }
+        // Nobody answers any more: the call fails, and so does the entry.
+    }
+
+    /// CVE-2016-9962: nor the first process, as long as it waits for its start.
+    @Test func whatWaitsForItsStartCannotBeTraced() throws {
+        defer { bundle.remove() }
+        _ = try bundle.create("sleep 100") { spec in
+            spec.addUserNamespaceOfTheSameIds()
+            spec.addCapability("CAP_SYS_PTRACE")
+        }
+        let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look)
+        #expect(seen.output == "found\n", "\(seen.output)\(seen.errors)")
+    }
+
+    private static let none = "0000000000000000"
+
+    /// CVE-2022-24769, CVE-2022-29162: nothing is inheritable, for whatever runs; who is not root has nothing at all.
+    @Test(arguments: [0, 1000]) func noCapabilityIsInheritable(user: Int) throws {
+        defer { bundle.remove() }
+        let script = "grep Cap /proc/self/status"
+        let held = user == 0 ? "0000000000000001" : Self.none
+        let ran = try bundle.run(script) { $0.process?.user.uid = UInt32(user) }
+        _ = try bundle.create("sleep 100")
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entered = try bundle.runtime("exec", "--user", "\(user)", bundle.id, "sh", "-c", script)
+        let more = try bundle.runtime(
+            "exec", "--user", "\(user)", "--cap", "CAP_NET_RAW", bundle.id, "sh", "-c", script)
+        for result in [ran, entered] {
+            #expect(result.output.contains("CapInh:\t\(Self.none)"), "\(result.output)\(result.errors)")
+            #expect(result.output.contains("CapPrm:\t\(held)"), "\(result.output)")
+            #expect(result.output.contains("CapEff:\t\(held)"), "\(result.output)")
+            #expect(result.output.contains("CapAmb:\t\(Self.none)"), "\(result.output)")
+        }
+        #expect(more.output.contains("CapInh:\t\(Self.none)"), "\(more.output)\(more.errors)")
+        #expect(more.output.contains("CapEff:\t\(user == 0 ? "0000000000002001" : Self.none)"), "\(more.output)")
+    }
+
+    /// Only what is asked for as ambient reaches a user's programs.
+    @Test func anAmbientCapabilityReachesAUser() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run("grep Cap /proc/self/status") { spec in
+            spec.process?.user.uid = 1000
+            spec.process?.capabilities?.inheritable = ["CAP_CHOWN"]
+            spec.process?.capabilities?.ambient = ["CAP_CHOWN"]
+        }
+        #expect(result.output.contains("CapEff:\t0000000000000001"), "\(result.output)\(result.errors)")
+    }
+}
