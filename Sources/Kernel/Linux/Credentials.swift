@@ -114,10 +114,23 @@ public func become(uid: uid_t, gid: gid_t, groups: [gid_t]?) throws(SystemError)
     try check("setresuid", "\(uid)") { setresuid(uid, uid, uid) }
 }
 
-/// Whether this user namespace lets a process change its supplementary groups.
+/// The same, in a user namespace that may forbid that groups are changed.
 ///
-/// File: `/proc/self/setgroups`, user_namespaces(7).
-public func mayChangeGroups() -> Bool { (try? readText("/proc/self/setgroups", limit: 64))?.hasPrefix("deny") != true }
+/// There they stay as they are, and asking for some is an error: who maps only itself can drop none. See
+/// user_namespaces(7), "The /proc/pid/setgroups file".
+public func becomeAsAllowed(uid: uid_t, gid: gid_t, groups: [gid_t]) throws(SystemError) {
+    do throws(SystemError) { try become(uid: uid, gid: gid, groups: groups) } catch {
+        // With the right to change them it is the namespace that forbids it. The file is not asked: a container's /proc may
+        // say anything.
+        guard error.call == "setgroups", error.errno == EPERM,
+            try permittedCapabilities().contains(number: Int32(CAP_SETGID))
+        else { throw error }
+        guard groups.allSatisfy({ $0 == gid }) else {
+            throw error.about("additional groups, which this user namespace does not allow")
+        }
+        try become(uid: uid, gid: gid, groups: nil)
+    }
+}
 
 /// A session keyring of its own, so that keys of the host's session are out of reach.
 ///

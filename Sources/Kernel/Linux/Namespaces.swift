@@ -88,10 +88,12 @@ public func setDomainname(_ name: String) throws(SystemError) {
 ///
 /// C functions: `unshare(CLONE_NEWTIME)`, `setns`; file: `/proc/self/timens_offsets`, which takes them only while the
 /// namespace is empty. See time_namespaces(7).
-public func enterNewTimeNamespace(offsets: String) throws(SystemError) {
+///
+/// - Parameter file: that file, opened for writing; nil where there are no offsets.
+public func enterNewTimeNamespace(offsets: String, through file: Int32?) throws(SystemError) {
     try leave(.time)
-    if !offsets.isEmpty {
-        do throws(SystemError) { try writeControl("/proc/self/timens_offsets", offsets) } catch {
+    if let file, !offsets.isEmpty {
+        do throws(SystemError) { try writeAll(file, offsets) } catch {
             throw error.about("time offsets \(offsets.split(separator: "\n").joined(separator: ", "))")
         }
     }

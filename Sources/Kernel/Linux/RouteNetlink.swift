@@ -289,3 +289,11 @@ extension NetlinkSocket {
         try query(RouteMessage.listRoutes()).compactMap(NetworkRoute.init)
     }
 }
+
+/// Brings up the loopback interface of this network namespace, which gives it its addresses.
+///
+/// It is the first interface of each namespace: index 1.
+public func bringUpLoopback() throws(SystemError) {
+    var socket = try NetlinkSocket()
+    try socket.transact([RouteMessage.setUp(1)])
+}

@@ -16,7 +16,13 @@ enum ContainerGroup {
         if let path = spec.linux.cgroupsPath, !path.isEmpty {
             // Relative paths are left to the runtime by config-linux.md, "Cgroups Path".
             let cgroup = try Cgroup(path: path.hasPrefix("/") ? path : "/" + path, layout: layout)
-            try cgroup.create(resources)
+            do throws(RuntimeFailure) { try create(cgroup, resources, isRootless, log) } catch {
+                guard isRootless, refusals.contains(error.errno) else { throw error }
+                throw RuntimeFailure(
+                    .cgroup,
+                    "linux.cgroupsPath \(path): \(error.message); this user may not: have a group delegated, or leave the "
+                        + "path and all limits out", errno: error.errno)
+            }
             return cgroup
         }
         guard isRootless else {
@@ -24,30 +30,41 @@ enum ContainerGroup {
             try cgroup.create(resources)
             return cgroup
         }
-        do throws(RuntimeFailure) {
-            let cgroup = try Cgroup(path: ownGroup() + "/skiff-runtime-\(id)", layout: layout)
-            try cgroup.create(resources)
-            return cgroup
-        } catch {
-            guard [EACCES, EPERM, EROFS].contains(error.errno) else { throw error }
-            log.debug("no cgroup: \(error)")
-            let none = Cgroup.none(layout)
-            do throws(RuntimeFailure) { try none.create(resources) } catch {
-                throw RuntimeFailure(
-                    .cgroup,
-                    "limits need a cgroup, and this user may not make one: leave linux.resources out, or have a group "
-                        + "delegated and name it in linux.cgroupsPath", errno: error.errno)
+        var refusal: RuntimeFailure?
+        if let parent = DelegatedGroup.parent(layout) {
+            do throws(RuntimeFailure) {
+                let cgroup = try Cgroup(path: parent + "/skiff-runtime-\(id)", layout: layout)
+                try create(cgroup, resources, isRootless, log)
+                return cgroup
+            } catch {
+                guard refusals.contains(error.errno) else { throw error }
+                refusal = error
             }
-            return none
         }
+        let limits = resources.limitNames
+        guard limits.isEmpty else {
+            let cause = refusal.map { " (\($0.message))" } ?? ""
+            throw RuntimeFailure(
+                .cgroup,
+                "linux.resources: \(limits.joined(separator: ", ")) cannot be kept without a cgroup, and this user may make "
+                    + "none\(cause): have one delegated, or leave the limits out", errno: refusal?.errno ?? EPERM)
+        }
+        if !resources.devices.isEmpty { log.note("linux.resources.devices does not hold: \(Self.noGroup)") }
+        log.debug(Self.noGroup)
+        return .none(layout)
     }
 
-    /// The group this process is in, in the unified hierarchy; empty at its root.
-    private static func ownGroup() -> String {
-        let text = (try? readText("/proc/self/cgroup")) ?? ""
-        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return "" }
-        let path = String(line.dropFirst(3))
-        return path == "/" ? "" : path
+    private static let noGroup = "this user may not make a cgroup, so nothing of the container is counted or limited"
+
+    private static let refusals = [EACCES, EPERM, EROFS]
+
+    private static func create(
+        _ cgroup: Cgroup, _ resources: RuntimeSpec.Resources, _ isRootless: Bool, _ log: Log
+    ) throws(RuntimeFailure) {
+        let restricted = try cgroup.create(resources, devicesMayBeRefused: isRootless)
+        if !restricted, !resources.devices.isEmpty {
+            log.note("linux.resources.devices does not hold: only root may install device rules")
+        }
     }
 }
 
@@ -55,4 +72,26 @@ enum ContainerGroup {
 func group(of state: ContainerState) throws -> Cgroup {
     let layout = try CgroupLayout.detect()
     return state.cgroup.isEmpty ? .none(layout) : try Cgroup(path: state.cgroup, layout: layout)
+}
+
+/// The same, for what a container without one cannot have done to it.
+///
+/// - Parameter action: what that is, for the message.
+func group(of state: ContainerState, to action: String) throws -> Cgroup {
+    guard state.cgroup.isEmpty else { return try group(of: state) }
+    throw RuntimeFailure(
+        .specification, "cannot \(action) container \(state.id): it has no cgroup, since its user may make none")
+}
+
+/// The processes of a container, also of one without a cgroup.
+func processes(of state: ContainerState) throws -> [pid_t] {
+    guard state.cgroup.isEmpty else { return try group(of: state).processes() }
+    guard processStartTime(state.pid) == state.startTime else { return [] }
+    return ProcessTree.processes(of: state.pid, ownsProcesses: state.ownsProcesses)
+}
+
+/// Kills all of them.
+func killProcesses(of state: ContainerState) throws {
+    guard state.cgroup.isEmpty else { return try group(of: state).kill() }
+    for pid in try processes(of: state) { try? sendSignal(SIGKILL, to: pid) }
 }

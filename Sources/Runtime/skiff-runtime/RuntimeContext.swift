@@ -15,7 +15,7 @@ struct RuntimeContext {
     var seal: ProgramSeal?
 
     static let flags: [Flag] = [
-        .taking("DIR", "root", "where states are kept (/run/skiff-runtime, or $XDG_RUNTIME_DIR/skiff-runtime)"),
+        .taking("DIR", "root", "where states are kept (/run/skiff-runtime; a user's: $XDG_RUNTIME_DIR/skiff-runtime)"),
         .taking("FILE", "log", "where messages go, besides an error on standard error"),
         .taking("FORMAT", "log-format", "text or json"),
         .on("debug", "tell each step"),
@@ -37,7 +37,7 @@ struct RuntimeContext {
         switch rootless {
         case "true": isRootless = true
         case "false": isRootless = false
-        case "auto", "": isRootless = effectiveUser() != 0 || Self.isInUserNamespace()
+        case "auto", "": isRootless = effectiveUser() != 0 || isInUserNamespace()
         default:
             throw Arguments.Misuse(description: "flag --rootless takes true, false or auto, not \"\(rootless)\"")
         }
@@ -50,22 +50,7 @@ struct RuntimeContext {
                 description: "the systemd cgroup driver is not supported: use --cgroup-manager=cgroupfs")
         }
         criu = globals.last("criu").flatMap { $0.isEmpty ? nil : $0 } ?? "criu"
-        states = StateDirectory(root: try absolutePath(globals.last("root") ?? Self.standardRoot()))
-    }
-
-    private static func standardRoot() -> String {
-        if effectiveUser() != 0, let own = environmentValue("XDG_RUNTIME_DIR"), !own.isEmpty {
-            return own + "/skiff-runtime"
-        }
-        return "/run/skiff-runtime"
-    }
-
-    /// Whether this process is root only in a user namespace.
-    ///
-    /// File: `/proc/self/uid_map`, which shows all ids as themselves in the first one.
-    private static func isInUserNamespace() -> Bool {
-        guard let text = try? readText("/proc/self/uid_map") else { return false }
-        return text.split(whereSeparator: \.isWhitespace).map(String.init) != ["0", "0", "4294967295"]
+        states = StateDirectory(root: try absolutePath(globals.last("root") ?? StandardRoot.path()))
     }
 
     /// Reports a failure as runc does, on standard error and in the log an engine reads, and ends.
@@ -103,6 +88,13 @@ struct Log {
     func error(_ message: String) { report("error", message) }
 
     func warning(_ message: String) { report("warning", message) }
+
+    /// What the caller should know of and need not act on: in the log, or on standard error where there is none, since an
+    /// engine gives that to the container.
+    func note(_ message: String) {
+        if file == nil { return report("warning", message) }
+        if let file { try? writeAll(file.raw, line("warning", message)) }
+    }
 
     /// A step, told only with `--debug`.
     func debug(_ message: @autoclosure () -> String) {

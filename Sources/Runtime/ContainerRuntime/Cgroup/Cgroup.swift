@@ -60,13 +60,24 @@ public struct Cgroup: Sendable {
     }
 
     /// Makes the group in every hierarchy and sets its limits; on a failure nothing is left.
-    public func create(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
+    ///
+    /// - Parameter devicesMayBeRefused: whether it is made without device rules where the kernel leaves them to root. Whoever
+    ///   may not make rules may not make device nodes either.
+    /// - Returns: whether the device rules hold.
+    @discardableResult
+    public func create(
+        _ resources: RuntimeSpec.Resources, devicesMayBeRefused: Bool = false
+    ) throws(RuntimeFailure) -> Bool {
         try step(.cgroup) { () throws(SystemError) in
             // What was there before is not ours to remove.
             try driver.create()
             do throws(SystemError) {
                 try driver.apply(resources)
-                try driver.restrictDevices(DeviceAccess.list(for: resources.devices))
+                do throws(SystemError) { try driver.restrictDevices(DeviceAccess.list(for: resources.devices)) } catch {
+                    guard devicesMayBeRefused, error.errno == EPERM || error.errno == EACCES else { throw error }
+                    return false
+                }
+                return true
             } catch {
                 try? driver.delete()
                 throw error

@@ -8,15 +8,20 @@ struct ContainerChild {
     let plan: LaunchPlan
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
-    let sources: PreparedSources
+    var sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
+    /// Whether the pid namespace that is joined is entered from the user namespace only.
+    let entersProcessesLate: Bool
 
     /// - Parameter peer: the child's end of the launch channel.
-    func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
+    mutating func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try plan.process.setOutOfMemoryScore() }
         if joined.user != nil { try passOn(peer) }
         if plan.mappings != nil { try LaunchChannel.awaitGo(peer) }
+        // While this process is the caller still, in its own directories, and its files in procfs are its own.
+        try sources.openAsUser(plan, rootfs: launch.rootfs)
+        let clocks = try openClocks()
         try step(.namespaces) { () throws(SystemError) in
             // Not before the maps are written: what belongs to an undumpable process in procfs belongs to root.
             try becomeUndumpable()
@@ -24,9 +29,7 @@ struct ContainerChild {
             try startSession()
         }
         if plan.mappings != nil || joined.user != nil {
-            try step(.user) { () throws(SystemError) in
-                try become(uid: 0, gid: 0, groups: mayChangeGroups() ? [] : nil)
-            }
+            try becomeOwner()
             if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
@@ -35,12 +38,17 @@ struct ContainerChild {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
         if let offsets = plan.timeOffsets {
-            try step(.namespaces) { () throws(SystemError) in try enterNewTimeNamespace(offsets: offsets) }
+            try step(.namespaces) { () throws(SystemError) in
+                try enterNewTimeNamespace(offsets: offsets, through: clocks)
+            }
         }
         launch.seal?.attach()
         var procfs: Int32?
         let root = try makeRoot(&procfs)
         let spec = launch.spec
+        if plan.created.contains(.network) {
+            try step(.namespaces) { () throws(SystemError) in try bringUpLoopback() }
+        }
         try step(.hostname) { () throws(SystemError) in
             if let hostname = plan.hostname { try setHostname(hostname) }
             if let domainname = plan.domainname { try setDomainname(domainname) }
@@ -103,11 +111,30 @@ struct ContainerChild {
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
 
+    /// The file a new time namespace takes its offsets by, nil where there are none.
+    ///
+    /// It has to be opened while this process may be traced: later it belongs to root.
+    private func openClocks() throws(RuntimeFailure) -> Int32? {
+        guard let offsets = plan.timeOffsets, !offsets.isEmpty else { return nil }
+        return try step(.namespaces) { () throws(SystemError) in
+            try open("/proc/self/timens_offsets", O_WRONLY).release()
+        }
+    }
+
+    /// Becomes root of the user namespace, or whom its document names where it has no root.
+    private func becomeOwner() throws(RuntimeFailure) {
+        let user = UserMappings.owner(by: plan.mappings, else: plan.process.user)
+        try step(.user) { () throws(SystemError) in
+            try becomeAsAllowed(uid: user.uid, gid: user.gid, groups: [])
+        }
+    }
+
     /// In a process that is only on the way: enters the user namespace, and lets the container's process be made there.
     ///
     /// Returns in that one.
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         try joined.enterUser()
+        if entersProcessesLate { try joined.enterProcesses() }
         let cloned = try step(.namespaces) { () throws(SystemError) in
             try Linux.clone(plan.created, asSibling: true)
         }
@@ -134,9 +161,11 @@ struct ContainerChild {
     }
 
     private var mountStep: MountStep {
-        MountStep(
+        let namespaces = Set(launch.spec.linux.namespaces.map(\.kind))
+        return MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
-            inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources)
+            inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources,
+            sharesProcesses: !namespaces.contains(.pid), sharesQueues: !namespaces.contains(.ipc))
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.
@@ -144,8 +173,7 @@ struct ContainerChild {
     /// - Parameter procfs: an open root of the container's `/proc`, where it has one.
     private func makeRoot(_ procfs: inout Int32?) throws(RuntimeFailure) -> ContainerRoot {
         let root = try step(.rootfs) { () throws(SystemError) in
-            // Nothing that happens here reaches the host; with a slave or shared root the host's unmounts still arrive.
-            try changePropagation(ofEverything: plan.propagation.kind == .slave ? .slave : .private)
+            try changePropagation(ofEverything: plan.propagation.ofCopies)
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
         let mounts = mountStep
@@ -164,7 +192,8 @@ struct ContainerChild {
             if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
             let before = umask(0)
             defer { _ = umask(before) }
-            try DeviceStep(bindsFromHost: plan.mappings != nil || joined.user != nil, prepared: devices).perform(
+            let bindsFromHost = plan.mappings != nil || joined.user != nil || isInUserNamespace()
+            try DeviceStep(bindsFromHost: bindsFromHost, prepared: devices).perform(
                 launch.spec.linux.devices, in: root)
         }
         if let procfs, !Procfs.isRoot(procfs) { throw RuntimeFailure(.mounts, "/proc is not a procfs") }

@@ -102,17 +102,32 @@ public struct ContainerLaunch: Sendable {
             }
         } catch {
             try? home.leave()
-            throw error
+            throw Self.explain(error, inUserNamespace: plan.created.contains(.user) || joined.user != nil)
         }
         if cloned.isChild {
-            let child = ContainerChild(
+            var child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, sources: sources,
-                devices: devices, interfaces: duties.interfaces)
+                devices: devices, interfaces: duties.interfaces, entersProcessesLate: home.isRefused)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
+    }
+
+    /// What a user who is refused can do about it.
+    private static func explain(_ failure: RuntimeFailure, inUserNamespace: Bool) -> RuntimeFailure {
+        let advice: String
+        switch failure.errno {
+        case EPERM where !inUserNamespace:
+            advice = "only root may do without a user namespace: add one to linux.namespaces, with mappings"
+        case EPERM, ENOSPC:
+            advice = "whether users may make user namespaces is said by user.max_user_namespaces"
+        case EACCES:
+            advice = "who puts a process into a cgroup needs to write cgroup.procs of the nearest one above both"
+        default: return failure
+        }
+        return RuntimeFailure(failure.stage, "\(failure.message); \(advice)", errno: failure.errno)
     }
 
     private func duties(_ plan: LaunchPlan) throws(RuntimeFailure) -> LaunchDuties {

@@ -6,6 +6,9 @@ public import OCI
 ///
 /// The process is a child of the caller, born in the container's pid namespace; it takes the container's namespaces from
 /// its first process by pidfd, in one call, so that no path under `/proc` can be swapped on the way.
+///
+/// An ordinary user may enter the pid namespace from the container's user namespace only, and nobody returns from that: a
+/// process on the way enters both, makes the one that is wanted as its own sibling, sends "successor" and ends.
 public struct ExecLaunch: Sendable {
     /// The container's first process.
     public var initPid: pid_t
@@ -46,10 +49,7 @@ public struct ExecLaunch: Sendable {
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let differing = try differingNamespaces()
         let targetRaw = target.raw
-        let own = try step(.namespaces) { () throws(SystemError) in try open("/proc/self/ns/pid", O_RDONLY) }
-        if differing.contains(.pid) {
-            try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: targetRaw) }
-        }
+        let entry = try ProcessEntry(differing, of: targetRaw)
         let cloned: Cloned
         do throws(RuntimeFailure) {
             // On v2 the process is in its cgroup from its first moment: what holds before comes from its maker.
@@ -59,19 +59,17 @@ public struct ExecLaunch: Sendable {
                 }
             }
         } catch {
-            if differing.contains(.pid) { try? enter(.pid, of: own.raw) }
+            try? entry.leave()
             throw error
         }
         if cloned.isChild {
             let child = ExecChild(
                 launch: self, process: planned, membership: membership, target: targetRaw,
-                namespaces: differing.subtracting(.pid), affinity: affinity)
+                namespaces: differing, passesOn: entry.isRefused, affinity: affinity)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
-        if differing.contains(.pid) {
-            try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: own.raw) }
-        }
+        try entry.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
     }
 
@@ -93,7 +91,12 @@ public struct ExecLaunch: Sendable {
             // Time namespaces came with Linux 5.6, and a kernel may be built without them.
             if kind == .time, !exists("/proc/self/ns/time") { continue }
             try step(.namespaces) { () throws(SystemError) in
-                let theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true)
+                let theirs: stat
+                do throws(SystemError) { theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true) } catch {
+                    guard error.errno == EACCES || error.errno == EPERM else { throw error }
+                    throw error.about(
+                        "process \(initPid), which only root may enter while it waits for its start, or another user's")
+                }
                 let ours = try status("/proc/self/ns/\(name)", follow: true)
                 if theirs.st_ino != ours.st_ino { differing.insert(kind.flag) }
             }
@@ -119,11 +122,15 @@ struct ExecChild {
     let process: PlannedProcess
     let membership: Cgroup.Membership
     let target: Int32
+    /// Those in which the container is not the caller's.
     let namespaces: Namespaces
+    /// Whether the pid namespace is entered on the way, with the user namespace.
+    let passesOn: Bool
     let affinity: ExecAffinity
 
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try process.setOutOfMemoryScore() }
+        if passesOn { try passOn(peer) }
         try step(.namespaces) { () throws(SystemError) in
             try becomeUndumpable()
             try resetSignals()
@@ -132,10 +139,14 @@ struct ExecChild {
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
         // Entering the mount namespace also makes its root this process's root and directory.
-        try step(.namespaces) { () throws(SystemError) in try enter(namespaces, of: target) }
+        let left = namespaces.subtracting(passesOn ? [.pid, .user] : .pid)
+        if !left.isEmpty { try step(.namespaces) { () throws(SystemError) in try enter(left, of: target) } }
         if namespaces.contains(.user) {
+            let mappings = try? UserMappings(
+                uid: launch.settings.uidMappings, gid: launch.settings.gidMappings, of: "linux")
+            let owner = UserMappings.owner(by: mappings, else: process.user)
             try step(.user) { () throws(SystemError) in
-                try become(uid: 0, gid: 0, groups: mayChangeGroups() ? [] : nil)
+                try becomeAsAllowed(uid: owner.uid, gid: owner.gid, groups: [])
             }
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
@@ -171,6 +182,49 @@ struct ExecChild {
         let program = try last.prepare(terminal: terminal)
         let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+}
+
+extension ExecChild {
+    /// In a process that is only on the way; returns in the one it makes.
+    private func passOn(_ peer: Int32) throws(RuntimeFailure) {
+        let cloned = try step(.namespaces) { () throws(SystemError) in
+            try enter([.user, .pid], of: target)
+            return try Linux.clone([], asSibling: true)
+        }
+        if cloned.isChild { return try LaunchChannel.awaitGo(peer) }
+        try step(.namespaces) { () throws(SystemError) in
+            try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
+        }
+        exitNow(0)
+    }
+}
+
+/// The caller's children are born in a container's pid namespace until it steps out again.
+private struct ProcessEntry {
+    private let home: SharedDescriptor?
+    /// Whether only the container's user namespace gives the right to.
+    let isRefused: Bool
+
+    init(_ namespaces: Namespaces, of target: Int32) throws(RuntimeFailure) {
+        guard namespaces.contains(.pid) else {
+            (home, isRefused) = (nil, false)
+            return
+        }
+        let own = try step(.namespaces) { () throws(SystemError) in
+            SharedDescriptor(try open("/proc/self/ns/pid", O_RDONLY))
+        }
+        do throws(SystemError) { try enter(.pid, of: target) } catch {
+            guard error.errno == EPERM, namespaces.contains(.user) else { throw RuntimeFailure(.namespaces, error) }
+            (home, isRefused) = (nil, true)
+            return
+        }
+        (home, isRefused) = (own, false)
+    }
+
+    func leave() throws(RuntimeFailure) {
+        guard let home else { return }
+        try step(.namespaces) { () throws(SystemError) in try enter(.pid, of: home.raw) }
     }
 }
 

@@ -43,13 +43,21 @@ struct JoinedNamespaces: Sendable {
     }
 
     /// In the parent: lets the next child be born in the pid namespace to join.
+    ///
+    /// - Returns: with ``Home/isRefused`` where only the user namespace to join gives the right to.
     func enterForChildren() throws(RuntimeFailure) -> Home {
-        guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil) }
-        return try step(.namespaces) { () throws(SystemError) in
-            let own = try open("/proc/self/ns/pid", O_RDONLY)
-            try Linux.enter(.pid, of: target.descriptor.raw)
-            return Home(pid: SharedDescriptor(own))
+        guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil, isRefused: false) }
+        let own = try step(.namespaces) { () throws(SystemError) in try open("/proc/self/ns/pid", O_RDONLY) }
+        do throws(SystemError) { try Linux.enter(.pid, of: target.descriptor.raw) } catch {
+            if error.errno == EPERM, user != nil { return Home(pid: nil, isRefused: true) }
+            throw RuntimeFailure(.namespaces, Self.explain(error, target))
         }
+        return Home(pid: SharedDescriptor(own), isRefused: false)
+    }
+
+    /// On the way, behind ``enterUser()``: the same for the next child of this process.
+    func enterProcesses() throws(RuntimeFailure) {
+        for entry in entries where entry.kind == .pid { try Self.enter(entry) }
     }
 
     /// The user namespace to join, nil where none is.
@@ -68,14 +76,21 @@ struct JoinedNamespaces: Sendable {
     private static func enter(_ entry: Entry) throws(RuntimeFailure) {
         try step(.namespaces) { () throws(SystemError) in
             do throws(SystemError) { try Linux.enter(entry.kind.flag, of: entry.descriptor.raw) } catch {
-                throw error.about("\(entry.kind.rawValue) namespace")
+                throw explain(error, entry)
             }
         }
+    }
+
+    private static func explain(_ error: SystemError, _ entry: Entry) -> SystemError {
+        let owner = error.errno == EPERM && entry.kind != .user ? ", which another user namespace owns" : ""
+        return error.about("\(entry.kind.rawValue) namespace\(owner)")
     }
 
     /// The caller's own pid namespace for children, to be taken up again after the clone.
     struct Home: Sendable {
         fileprivate let pid: SharedDescriptor?
+        /// Whether the kernel left it to a process in the user namespace that is joined.
+        let isRefused: Bool
 
         func leave() throws(RuntimeFailure) {
             guard let pid else { return }

@@ -65,7 +65,11 @@ struct KernelParameters: Sendable {
                     let file = try open(
                         in: procfs, "sys/" + path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
                     try writeAll(file.raw, value)
-                } catch { throw error.about("\(name)=\(value)") }
+                } catch {
+                    // Its two numbers are groups, which have to be mapped.
+                    let groups = path == "net/ipv4/ping_group_range" && error.errno == EINVAL
+                    throw error.about("\(name)=\(value)\(groups ? ", groups this user namespace does not map" : "")")
+                }
             }
         }
     }

@@ -140,6 +140,11 @@ struct PlannedPropagation: Sendable, Equatable {
     /// Whether the mounts below the root follow it.
     var recursive: Bool
 
+    /// What the host's mounts become in the container's namespace before anything is mounted there.
+    ///
+    /// Nothing that happens here reaches the host; with a slave root the host's mounts and unmounts still arrive.
+    var ofCopies: Propagation { kind == .slave ? .slave : .private }
+
     init(_ text: String?) throws(RuntimeFailure) {
         let text = text ?? ""
         recursive = text.hasPrefix("r")

@@ -33,6 +33,17 @@ struct UserMappings: Sendable, Equatable {
         self.gid = gid
     }
 
+    /// Who sets the container up: its root, or the user it is for where root is not mapped.
+    ///
+    /// An id that is not mapped cannot own a file there.
+    ///
+    /// - Parameter mappings: nil where they are not known, as those of a namespace that is joined.
+    static func owner(by mappings: UserMappings?, else user: RuntimeSpec.User) -> (uid: UInt32, gid: UInt32) {
+        func isMapped(_ ranges: [RuntimeSpec.IDMapping]) -> Bool { ranges.contains { $0.container == 0 } }
+        guard let mappings else { return (0, 0) }
+        return (isMapped(mappings.uid) ? 0 : user.uid, isMapped(mappings.gid) ? 0 : user.gid)
+    }
+
     /// How a map can be written.
     enum Way: Equatable {
         /// Straight into the file.
@@ -122,4 +133,13 @@ struct UserMappings: Sendable, Equatable {
         try write(for: cloned.pid)
         return try step(.user) { () throws(SystemError) in try open("/proc/\(cloned.pid)/ns/user", O_RDONLY) }
     }
+}
+
+/// Whether this process is in another user namespace than the machine's first one: being root there is no right over the
+/// host.
+///
+/// File: `/proc/self/uid_map`, which shows all ids as themselves in the first one.
+public func isInUserNamespace() -> Bool {
+    guard let text = try? readText("/proc/self/uid_map") else { return false }
+    return text.split(whereSeparator: \.isWhitespace).map(String.init) != ["0", "0", "4294967295"]
 }

@@ -40,7 +40,14 @@ struct ProcessStep {
             try? joinNewSessionKeyring(sessionName)
         }
         try step(.limits) { () throws(SystemError) in
-            for limit in process.limits { try setResourceLimit(limit.resource, soft: limit.soft, hard: limit.hard) }
+            for limit in process.limits {
+                do throws(SystemError) {
+                    try setResourceLimit(limit.resource, soft: limit.soft, hard: limit.hard)
+                } catch {
+                    guard error.errno == EPERM else { throw error }
+                    throw error.about("\(error.subject ?? ""), above the hard limit, which only root may raise")
+                }
+            }
         }
         try step(.limits) { () throws(SystemError) in try process.attributes.apply() }
         // Without no-new-privileges only a privileged thread may install a filter, so it comes before the rights go.
@@ -88,16 +95,12 @@ struct ProcessStep {
         }
     }
 
-    /// In a user namespace that forbids it the groups stay as they are: who maps only itself can drop none.
     private static func become(_ identity: Accounts.Identity) throws(SystemError) {
         do throws(SystemError) {
-            try Linux.become(uid: identity.uid, gid: identity.gid, groups: identity.groups)
+            try becomeAsAllowed(uid: identity.uid, gid: identity.gid, groups: identity.groups)
         } catch {
-            guard error.call == "setgroups", error.errno == EPERM, !mayChangeGroups() else { throw error }
-            guard identity.groups.allSatisfy({ $0 == identity.gid }) else {
-                throw error.about("additional groups, which this user namespace does not allow")
-            }
-            try Linux.become(uid: identity.uid, gid: identity.gid, groups: nil)
+            guard error.errno == EINVAL else { throw error }
+            throw error.about("\(error.subject ?? "a group"), which this user namespace does not map")
         }
     }
 

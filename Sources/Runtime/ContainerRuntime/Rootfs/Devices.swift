@@ -47,13 +47,7 @@ struct DeviceStep {
     ) throws(SystemError) {
         let (parent, name) = device.path.parentAndName
         let directory = parent == "/dev/" ? try duplicate(dev) : try root.directory(parent)
-        if bindsFromHost {
-            let place = try root.file(device.path)
-            if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place.raw) }
-            let tree = try MountTree(cloning: device.path, recursive: false)
-            try tree.change(set: [.noSUID, .noExec])
-            return try tree.attach(over: place.raw)
-        }
+        if bindsFromHost, device.type != "p" { return try bind(device, mount, in: root) }
         let kind: Int32 =
             switch device.type {
             case "b": S_IFBLK
@@ -79,5 +73,24 @@ struct DeviceStep {
             try setPathOwner(node.raw, uid: device.uid ?? 0, gid: device.gid ?? 0)
         }
         try setPathMode(node.raw, mode)
+    }
+
+    /// Mounts the node the parent has made, or the host's own of the same path where that is the same device.
+    private func bind(
+        _ device: RuntimeSpec.Device, _ mount: SharedDescriptor?, in root: borrowing ContainerRoot
+    ) throws(SystemError) {
+        let place = try root.file(device.path)
+        if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place.raw) }
+        let tree = try MountTree(cloning: device.path, recursive: false)
+        let there = try status(of: tree.raw)
+        guard there.kind == mode_t(device.type == "b" ? S_IFBLK : S_IFCHR),
+            there.st_rdev == skiff_makedev(UInt32(device.major), UInt32(device.minor))
+        else {
+            throw SystemError(
+                "mknod", errno: EPERM,
+                subject: "\(device.path): the host's is another device, and only root may make device nodes")
+        }
+        try tree.change(set: [.noSUID, .noExec])
+        try tree.attach(over: place.raw)
     }
 }

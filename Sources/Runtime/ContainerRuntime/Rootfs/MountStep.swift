@@ -13,6 +13,9 @@ struct MountStep {
     var inUserNamespace: Bool
     /// Sources of binds that the parent has opened.
     var sources: PreparedSources
+    /// Whether the container's processes, or its message queues, are in a namespace that it did not ask for: the host's.
+    var sharesProcesses: Bool
+    var sharesQueues: Bool
 
     /// Write-protects what had to be writable while others were mounted in it.
     func protect(_ mounts: [PlannedMount], in root: borrowing ContainerRoot) throws(SystemError) {
@@ -136,12 +139,40 @@ struct MountStep {
         } catch {
             // Without a tty group in this user namespace devpts refuses the group; it works without.
             guard type == "devpts", error.errno == EINVAL, mount.data.contains(where: { $0.hasPrefix("gid=") }) else {
-                throw error.about("\(type) on \(mount.destination) (\(error.subject ?? ""))")
+                if error.errno == EPERM, let place = hostsOwn(type) {
+                    return try bindHostsOwn(place, mount.attributes)
+                }
+                throw error.about("\(type) on \(mount.destination) (\(error.subject ?? ""))\(Self.hint(type, error))")
             }
             return try MountTree(
                 type: type, source: source, options: mount.data.filter { !$0.hasPrefix("gid=") },
                 attributes: mount.attributes)
         }
+    }
+
+    /// Where the host shows what a namespace of its own is seen by, nil where the container's is not the host's.
+    ///
+    /// Whoever does not own a namespace may not mount its file system, but may show what is mounted already: sysfs belongs
+    /// to the network namespace, procfs to the pid namespace, the message queues to the ipc namespace.
+    private func hostsOwn(_ type: String) -> String? {
+        switch type {
+        case "sysfs": "/sys"
+        case "proc" where sharesProcesses: "/proc"
+        case "mqueue" where sharesQueues && exists("/dev/mqueue"): "/dev/mqueue"
+        default: nil
+        }
+    }
+
+    private func bindHostsOwn(_ place: String, _ attributes: MountAttributes) throws(SystemError) -> MountTree {
+        let tree = try MountTree(cloning: place, recursive: true)
+        if !attributes.isEmpty { try tree.change(set: attributes, recursive: true) }
+        return tree
+    }
+
+    private static func hint(_ type: String, _ error: SystemError) -> String {
+        // mount_too_revealing() in the kernel's fs/namespace.c.
+        type == "proc" && error.errno == EPERM
+            ? "; in a user namespace it needs a /proc of the host that nothing covers" : ""
     }
 
     /// Shows the container its cgroups.
@@ -158,7 +189,7 @@ struct MountStep {
                 let tree = try MountTree(type: "cgroup2", source: "cgroup", attributes: attributes)
                 try tree.attach(over: target.raw)
             } else {
-                let tree = try MountTree(cloning: cgroups.unified + cgroupPath, recursive: false)
+                let tree = try MountTree(cloning: shownGroup(cgroups.unified, "0::"), recursive: false)
                 try tree.change(set: attributes)
                 try tree.attach(over: target.raw)
             }
@@ -178,11 +209,20 @@ struct MountStep {
                 ownCgroupNamespace
                 ? try MountTree(
                     type: "cgroup", source: "cgroup", options: hierarchy.options, attributes: attributes)
-                : try MountTree(cloning: hierarchy.mountPoint + cgroupPath, recursive: false)
+                : try MountTree(
+                    cloning: shownGroup(hierarchy.mountPoint, ":\(hierarchy.options.joined(separator: ",")):"),
+                    recursive: false)
             if !ownCgroupNamespace { try tree.change(set: attributes) }
             try tree.attach(over: place.raw)
         }
         if attributes.contains(.readOnly) { try small.change(set: .readOnly) }
+    }
+
+    /// The container's group in a hierarchy; without one of its own, that which its caller is in.
+    private func shownGroup(_ mountPoint: String, _ hierarchy: String) -> String {
+        guard cgroupPath.isEmpty else { return mountPoint + cgroupPath }
+        let own = mountPoint + DelegatedGroup.ownPath((try? readText("/proc/self/cgroup")) ?? "", hierarchy: hierarchy)
+        return exists(own) ? own : mountPoint
     }
 
     /// Fills a new tmpfs with what the directory it will cover holds: plain files, directories and links, by descriptor.

@@ -2,58 +2,97 @@ internal import CLinux
 internal import Linux
 internal import OCI
 
-/// Sources of mounts that are opened before the process leaves the caller's namespaces.
+/// Sources of mounts that are opened before the process is root of the container's namespaces.
 ///
 /// ```
 /// a user namespace   its root may not walk to the sources: those it cannot open itself are taken from here
 /// mapped owners      its root may not map them
 /// shared and slave   a mount copied before the container's own namespace is made stays the peer of the host's
 /// ```
-/// Nothing is opened ahead where neither is asked for.
+/// Nothing is opened ahead where neither is asked for. An ordinary user may copy no mount of the host: what the parent
+/// was refused the child opens, which has the right in its own namespace and is still the user.
 struct PreparedSources: Sendable {
     /// By the mount's place in the list.
     private var trees: [Int: SharedDescriptor] = [:]
     private var fallbacks: [Int: SharedDescriptor] = [:]
     private(set) var root: SharedDescriptor?
+    /// Whether the parent may not copy mounts.
+    private(set) var isRefused = false
 
     /// - Parameter joinedUser: the user namespace the container joins, whose mappings serve where a mount names none.
     init(_ plan: LaunchPlan, rootfs: RootfsSource, joinedUser: Int32?) throws(RuntimeFailure) {
         let inUserNamespace = plan.mappings != nil || joinedUser != nil
+        do throws(RuntimeFailure) { try openRoot(plan, rootfs, inUserNamespace) } catch {
+            guard error.errno == EPERM else { throw error }
+            isRefused = true
+        }
         for (number, mount) in plan.mounts.enumerated() {
-            guard case .bind(let source, let recursive) = mount.kind else { continue }
-            guard mount.ownerMapping != nil || mount.needsPeer else {
-                // What cannot be opened is the child's to complain of, which may know it by an earlier mount.
-                if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
-                    fallbacks[number] = SharedDescriptor(tree.releaseDescriptor())
-                }
-                continue
+            guard case .bind(let source, let recursive) = mount.kind, let mapping = mount.ownerMapping else { continue }
+            if isRefused {
+                throw RuntimeFailure(
+                    .mounts, "id mapping of \(source), for \(mount.destination): only root may map owners", errno: EPERM
+                )
             }
-            let tree = try step(.mounts) { () throws(SystemError) in
-                do throws(SystemError) { return try MountTree(cloning: source, recursive: recursive) } catch {
-                    throw error.about("\(source), for \(mount.destination)")
-                }
-            }
-            if let mapping = mount.ownerMapping {
-                let namespace = try Self.namespace(mapping, plan, joinedUser, mount)
-                try step(.mounts) { () throws(SystemError) in
-                    do throws(SystemError) {
-                        try tree.mapOwners(by: namespace.raw, recursive: mapping.recursive)
-                    } catch { throw error.about("id mapping of \(source), for \(mount.destination)") }
-                }
+            let tree = try Self.open(source, recursive, for: mount)
+            let namespace = try Self.namespace(mapping, plan, joinedUser, mount)
+            try step(.mounts) { () throws(SystemError) in
+                do throws(SystemError) {
+                    try tree.mapOwners(by: namespace.raw, recursive: mapping.recursive)
+                    try Self.settle(tree, mount, plan.propagation)
+                } catch { throw error.about("id mapping of \(source), for \(mount.destination)") }
             }
             trees[number] = SharedDescriptor(tree.releaseDescriptor())
         }
-        if inUserNamespace, case .directory(let path) = rootfs {
-            root = try step(.rootfs) { () throws(SystemError) -> SharedDescriptor? in
-                do throws(SystemError) {
-                    return SharedDescriptor(try MountTree(cloning: path, recursive: true).releaseDescriptor())
-                } catch {
-                    // An ordinary user may mount nothing here, and is the same to the directory inside as outside.
-                    guard error.errno == EPERM else { throw error }
-                    return nil
-                }
+        if !isRefused { try openBinds(plan, inUserNamespace) }
+    }
+
+    /// In the child, which owns its mount namespace and is the caller still: opens what the parent was refused.
+    mutating func openAsUser(_ plan: LaunchPlan, rootfs: RootfsSource) throws(RuntimeFailure) {
+        guard isRefused, plan.created.contains(.mount) else { return }
+        try openRoot(plan, rootfs, true)
+        try openBinds(plan, true)
+    }
+
+    private mutating func openRoot(
+        _ plan: LaunchPlan, _ rootfs: RootfsSource, _ inUserNamespace: Bool
+    ) throws(RuntimeFailure) {
+        guard inUserNamespace, case .directory(let path) = rootfs else { return }
+        root = try step(.rootfs) { () throws(SystemError) in
+            let tree = try MountTree(cloning: path, recursive: true)
+            try changeMount(tree.raw, propagation: plan.propagation.ofCopies, recursive: true)
+            return SharedDescriptor(tree.releaseDescriptor())
+        }
+    }
+
+    private mutating func openBinds(_ plan: LaunchPlan, _ inUserNamespace: Bool) throws(RuntimeFailure) {
+        for (number, mount) in plan.mounts.enumerated() where mount.ownerMapping == nil {
+            guard case .bind(let source, let recursive) = mount.kind else { continue }
+            if mount.needsPeer {
+                trees[number] = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
+            } else if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
+                // What cannot be opened is the child's to complain of, which may know it by an earlier mount.
+                try step(.mounts) { () throws(SystemError) in try Self.settle(tree, mount, plan.propagation) }
+                fallbacks[number] = SharedDescriptor(tree.releaseDescriptor())
             }
         }
+    }
+
+    private static func open(
+        _ source: String, _ recursive: Bool, for mount: PlannedMount
+    ) throws(RuntimeFailure) -> MountTree {
+        try step(.mounts) { () throws(SystemError) in
+            do throws(SystemError) { return try MountTree(cloning: source, recursive: recursive) } catch {
+                throw error.about("\(source), for \(mount.destination)")
+            }
+        }
+    }
+
+    /// A copy of a mount of the host's is its peer: what is mounted in it would be seen there.
+    private static func settle(
+        _ tree: borrowing MountTree, _ mount: PlannedMount, _ propagation: PlannedPropagation
+    ) throws(SystemError) {
+        if mount.needsPeer { return }
+        try changeMount(tree.raw, propagation: propagation.ofCopies, recursive: true)
     }
 
     /// The mount that was opened for one of the list, nil where it is to be opened now.

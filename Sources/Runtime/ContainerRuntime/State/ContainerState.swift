@@ -57,6 +57,31 @@ public struct StateDirectory: Sendable {
 
     /// A container's own directory.
     public func directory(_ id: String) -> String { "\(root)/\(id)" }
+
+    /// Refuses a folder in which somebody else may write: what is in it says which processes are killed and which hooks
+    /// are run.
+    private func trust() throws(RuntimeFailure) {
+        guard let entry = try? Linux.status(root), let found = try? Linux.status(root, follow: true) else { return }
+        let caller = effectiveUser()
+        // Whoever owns a link there says where it leads from one moment to the next.
+        if entry.kind == mode_t(S_IFLNK), entry.st_uid != caller, entry.st_uid != 0 {
+            throw RuntimeFailure(
+                .specification,
+                "the state folder \(root) is a link of user \(entry.st_uid)'s: name another with --root",
+                errno: EPERM)
+        }
+        if found.st_uid != caller {
+            throw RuntimeFailure(
+                .specification,
+                "the state folder \(root) belongs to user \(found.st_uid) and this is user \(caller): run this as that "
+                    + "user, or name another folder with --root", errno: EPERM)
+        }
+        if found.permissions & 0o002 != 0 {
+            throw RuntimeFailure(
+                .specification, "everybody may write in the state folder \(root): name another with --root",
+                errno: EPERM)
+        }
+    }
     public func fifo(_ id: String) -> String { directory(id) + "/exec.fifo" }
     /// Where compiled filters are kept.
     public var filters: String { root + "/.seccomp" }
@@ -79,10 +104,11 @@ public struct StateDirectory: Sendable {
     /// Takes the name.
     public func reserve(_ id: String) throws(RuntimeFailure) {
         try Self.validate(id)
-        do throws(SystemError) {
-            try makeDirectories(root, mode: 0o700)
-            try makeDirectory(directory(id), mode: 0o700)
-        } catch {
+        do throws(SystemError) { try makeDirectories(root, mode: 0o700) } catch {
+            throw RuntimeFailure(.specification, error.about("the state folder \(root)"))
+        }
+        try trust()
+        do throws(SystemError) { try makeDirectory(directory(id), mode: 0o700) } catch {
             if error.errno == EEXIST {
                 throw RuntimeFailure(.specification, "container with id \(id) already exists", errno: EEXIST)
             }
@@ -106,6 +132,7 @@ public struct StateDirectory: Sendable {
     /// The document a container was made by.
     public func spec(of id: String) throws(RuntimeFailure) -> RuntimeSpec {
         try Self.validate(id)
+        try trust()
         let bytes = try step(.specification) { () throws(SystemError) in
             try readFile(directory(id) + "/config.json")
         }
@@ -117,6 +144,7 @@ public struct StateDirectory: Sendable {
 
     public func read(_ id: String) throws(RuntimeFailure) -> ContainerState {
         try Self.validate(id)
+        try trust()
         let bytes: [UInt8]
         do throws(SystemError) { bytes = try readFile(directory(id) + "/state.json") } catch {
             if error.errno == ENOENT {
@@ -133,6 +161,7 @@ public struct StateDirectory: Sendable {
 
     public func remove(_ id: String) throws(RuntimeFailure) {
         try Self.validate(id)
+        try trust()
         try step(.specification) { () throws(SystemError) in
             for name in ["exec.fifo", "state.json", "config.json", "state.json.new"] {
                 do throws(SystemError) { try unlink(directory(id) + "/" + name) } catch  where error.errno == ENOENT {}
@@ -143,7 +172,8 @@ public struct StateDirectory: Sendable {
 
     /// Every container's name.
     public func ids() throws(RuntimeFailure) -> [String] {
-        try step(.specification) { () throws(SystemError) in
+        try trust()
+        return try step(.specification) { () throws(SystemError) in
             guard let directory = try? open(root, O_RDONLY | O_DIRECTORY) else { return [] }
             return try readDirectory(directory.raw).map(\.name.text).filter { !$0.hasPrefix(".") }.sorted()
         }

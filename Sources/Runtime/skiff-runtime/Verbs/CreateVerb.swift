@@ -73,7 +73,9 @@ struct ContainerRequest {
     func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
         let (document, text) = try readDocumentWithText(config ?? bundle + "/config.json")
         var spec = try RuntimeSpec(json: document)
-        guard let process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
+        guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
+        context.keepOutOfMemoryScore(of: &process)
+        spec.process = process
         try Terminal.check(process, socket: consoleSocket, detached: detached)
         let passed = preservedDescriptors + passSockets(to: &spec)
         let rootfs = spec.root.path.hasPrefix("/") ? spec.root.path : bundle + "/" + spec.root.path

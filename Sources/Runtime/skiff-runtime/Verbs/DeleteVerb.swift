@@ -54,6 +54,8 @@ struct DeleteVerb: Verb {
     /// Kills the first process and waits until it has ended; it is not our child, so the descriptor is polled.
     static func end(_ state: ContainerState) throws {
         guard let process = try? PidFD(state.pid), processStartTime(state.pid) == state.startTime else { return }
+        // Without a group or a namespace to find them by later, what descends from it goes with it.
+        if state.cgroup.isEmpty { try? killProcesses(of: state) }
         try? process.send(SIGKILL)
         if let cgroup = try? group(of: state), cgroup.isFrozen() { try? cgroup.freeze(false) }
         if try poll([(process.raw, Int16(POLLIN))], timeout: 10_000)[0] == 0 {

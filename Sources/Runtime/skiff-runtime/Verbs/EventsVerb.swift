@@ -32,7 +32,7 @@ struct EventsVerb: Verb {
         guard context.states.status(of: state) != .stopped else {
             throw RuntimeFailure(.specification, "container with id \(id) is not running")
         }
-        let cgroup = try group(of: state)
+        let cgroup = try group(of: state, to: "count what is used by")
         if once { return try report(cgroup) }
         let process = try PidFD(state.pid)
         let watcher = try? MemoryWatcher(cgroup)

@@ -55,7 +55,8 @@ struct ExecVerb: Verb {
         case .stopped: throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
         let spec = try context.states.spec(of: id)
-        let process = try self.process(spec)
+        var process = try self.process(spec)
+        context.keepOutOfMemoryScore(of: &process)
         let target = try PidFD(state.pid)
         guard processStartTime(state.pid) == state.startTime else {
             throw RuntimeFailure(.specification, "cannot exec in a stopped container")
@@ -70,7 +71,7 @@ struct ExecVerb: Verb {
         launch.bundle = state.bundle
         launch.annotations = state.annotations
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
-        let cgroup = try group(of: state).joining(CgroupPlace(arguments.all("cgroup")))
+        let cgroup = try context.groupToEnter(state, CgroupPlace(arguments.all("cgroup")))
         var running = try launch.start(target: target, in: cgroup)
         context.log.debug("process \(running.pid) entered container \(id)")
         let master = running.takeMaster()

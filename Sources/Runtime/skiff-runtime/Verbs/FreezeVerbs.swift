@@ -15,7 +15,7 @@ struct PauseVerb: Verb {
         guard status == .running || status == .created else {
             throw RuntimeFailure(.specification, "cannot pause container \(id): it is \(status.rawValue)")
         }
-        try group(of: state).freeze(true)
+        try group(of: state, to: "pause").freeze(true)
     }
 }
 

@@ -42,13 +42,13 @@ struct KillVerb: Verb {
         let state = try context.states.read(id)
         let cgroup = try group(of: state)
         if all {
-            for pid in try cgroup.processes() { try? sendSignal(signal, to: pid) }
+            for pid in try processes(of: state) { try? sendSignal(signal, to: pid) }
             if signal == SIGKILL { thaw(cgroup) }
             return
         }
         if signal == SIGKILL, sharesProcesses(state) {
             // The end of the first process does not end the others there, and they may have outlived it already.
-            return try cgroup.kill()
+            return try killProcesses(of: state)
         }
         guard context.states.status(of: state) != .stopped else {
             throw RuntimeFailure(.specification, "container not running")

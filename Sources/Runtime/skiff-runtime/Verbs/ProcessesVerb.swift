@@ -28,7 +28,7 @@ struct ProcessesVerb: Verb {
     }
 
     func run(_ context: RuntimeContext) throws {
-        let pids = try group(of: context.states.read(id)).processes()
+        let pids = try processes(of: context.states.read(id))
         if format == "json" { return try writeAll(1, JSON.array(pids.map { .integer(Int64($0)) }).text + "\n") }
         let text = try listing(options.isEmpty ? ["-ef"] : options)
         try writeAll(1, Self.select(text, pids: Set(pids)))

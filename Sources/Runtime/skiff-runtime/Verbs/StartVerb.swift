@@ -34,7 +34,7 @@ struct StartVerb: Verb {
             ).run()
         } catch {
             // runtime.md, "Lifecycle": the container is stopped, and deleting it is the caller's next step.
-            try? group(of: state).kill()
+            try? killProcesses(of: state)
             throw error
         }
     }

@@ -79,7 +79,7 @@ struct UpdateVerb: Verb {
         guard context.states.status(of: state) != .stopped else {
             throw RuntimeFailure(.specification, "cannot update container \(id): it has stopped")
         }
-        try group(of: state).update(resources)
+        try group(of: state, to: "update").update(resources)
     }
 
     /// A number with a unit of 1024s: `512m`, `1.5g`, `64KiB`; -1 is no limit.
