@@ -112,7 +112,8 @@ struct LeftoverTests {
 
     private func tidy(_ daemon: PrivateDaemon) async throws {
         let containers = try await daemon.must("ps", "-aq").lines
-        #expect(try await daemon.skiff(["rm", "-f", "-v"] + containers).code == 0)
+        let removal = try await daemon.skiff(["rm", "-f", "-v"] + containers)
+        #expect(removal.code == 0, "\(removal)")
         try await daemon.must("network", "rm", "sea", "lake", "river")
         try await daemon.must("volume", "prune", "-af")
         try await daemon.must("rmi", "built")

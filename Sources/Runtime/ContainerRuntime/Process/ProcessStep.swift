@@ -50,13 +50,14 @@ struct ProcessStep {
             }
         }
         try step(.limits) { () throws(SystemError) in try process.attributes.apply() }
-        // Without no-new-privileges only a privileged thread may install a filter, so it comes before the rights go.
+        let isThere = try enterDirectory(early: true)
+        // Without no-new-privileges only a privileged thread may install a filter, so it comes before the rights go; what
+        // the filter refuses must not be needed from here on where there is a way around it.
         if !process.noNewPrivileges { try installFilter() }
         try step(.capabilities) { () throws(SystemError) in
             try limitBoundingCapabilities(to: process.bounding)
             try keepCapabilities(true)
         }
-        let isThere = try enterDirectory(early: true)
         try step(.user) { () throws(SystemError) in
             _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
             try Self.become(identity)
