@@ -11,14 +11,18 @@ struct ContainerChild {
     var sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
-    /// Whether the pid namespace that is joined is entered from the user namespace only.
+    /// Whether the process that was cloned is on the way only, and whether it enters the pid namespace that is joined.
+    let passesOn: Bool
     let entersProcessesLate: Bool
 
     /// - Parameter peer: the child's end of the launch channel.
     mutating func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try plan.process.setOutOfMemoryScore() }
-        if joined.user != nil { try passOn(peer) }
-        if plan.mappings != nil { try LaunchChannel.awaitGo(peer) }
+        if passesOn {
+            try passOn(peer)
+        } else if plan.mappings != nil {
+            try LaunchChannel.awaitGo(peer)
+        }
         // While this process is the caller still, in its own directories, and its files in procfs are its own.
         try sources.openAsUser(plan, rootfs: launch.rootfs)
         let clocks = try openClocks()

@@ -44,7 +44,8 @@ public enum StartGate: Sendable {
 /// Behind a ``StartGate/fifo(_:)`` the parent returns at "ready": what goes wrong from then on is seen as the process's end.
 ///
 /// A user namespace that is joined must be entered before the namespaces are made that it shall own, and nobody returns from
-/// it: a process on the way enters it, makes the container's as its own sibling, sends "successor" and ends.
+/// it; a user does not return from a pid namespace either. There a process on the way enters, makes the container's as its
+/// own sibling, sends "successor" and ends.
 public struct ContainerLaunch: Sendable {
     public var id: String
     public var spec: RuntimeSpec
@@ -92,13 +93,15 @@ public struct ContainerLaunch: Sendable {
         try plan.refuseHostsNamespaces(joined)
         let devices = plan.mappings.flatMap { PreparedDevices(spec.linux.devices, mappings: $0) }
         let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
-        let duties = try duties(plan)
+        var duties = try duties(plan)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
         let home = try joined.enterForChildren()
+        let passesOn = joined.user != nil || home.isRefused
+        duties.passesOn = passesOn
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
-                try Linux.clone(joined.user == nil ? plan.created : [], cgroup: membership.birthplace)
+                try Linux.clone(passesOn ? [] : plan.created, cgroup: membership.birthplace)
             }
         } catch {
             try? home.leave()
@@ -107,7 +110,8 @@ public struct ContainerLaunch: Sendable {
         if cloned.isChild {
             var child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, sources: sources,
-                devices: devices, interfaces: duties.interfaces, entersProcessesLate: home.isRefused)
+                devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
+                entersProcessesLate: home.isRefused)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))

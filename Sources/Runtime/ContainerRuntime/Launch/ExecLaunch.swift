@@ -7,8 +7,8 @@ public import OCI
 /// The process is a child of the caller, born in the container's pid namespace; it takes the container's namespaces from
 /// its first process by pidfd, in one call, so that no path under `/proc` can be swapped on the way.
 ///
-/// An ordinary user may enter the pid namespace from the container's user namespace only, and nobody returns from that: a
-/// process on the way enters both, makes the one that is wanted as its own sibling, sends "successor" and ends.
+/// An ordinary user may enter the pid namespace from the container's user namespace only, and does not return: a process on
+/// the way enters both, makes the one that is wanted as its own sibling, sends "successor" and ends.
 public struct ExecLaunch: Sendable {
     /// The container's first process.
     public var initPid: pid_t
@@ -189,7 +189,7 @@ extension ExecChild {
     /// In a process that is only on the way; returns in the one it makes.
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         let cloned = try step(.namespaces) { () throws(SystemError) in
-            try enter([.user, .pid], of: target)
+            try enter(namespaces.intersection([.user, .pid]), of: target)
             return try Linux.clone([], asSibling: true)
         }
         if cloned.isChild { return try LaunchChannel.awaitGo(peer) }
@@ -203,12 +203,13 @@ extension ExecChild {
 /// The caller's children are born in a container's pid namespace until it steps out again.
 private struct ProcessEntry {
     private let home: SharedDescriptor?
-    /// Whether only the container's user namespace gives the right to.
+    /// Whether it is left to a process on the way: only the container's user namespace gives the right to, or there would
+    /// be no way back.
     let isRefused: Bool
 
     init(_ namespaces: Namespaces, of target: Int32) throws(RuntimeFailure) {
-        guard namespaces.contains(.pid) else {
-            (home, isRefused) = (nil, false)
+        guard namespaces.contains(.pid), !isInUserNamespace() else {
+            (home, isRefused) = (nil, namespaces.contains(.pid))
             return
         }
         let own = try step(.namespaces) { () throws(SystemError) in

@@ -44,9 +44,11 @@ struct JoinedNamespaces: Sendable {
 
     /// In the parent: lets the next child be born in the pid namespace to join.
     ///
-    /// - Returns: with ``Home/isRefused`` where only the user namespace to join gives the right to.
+    /// - Returns: with ``Home/isRefused`` where only the user namespace to join gives the right to, or where there would be no
+    ///   way back: it asks for rights over the caller's own pid namespace.
     func enterForChildren() throws(RuntimeFailure) -> Home {
         guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil, isRefused: false) }
+        if isInUserNamespace() { return Home(pid: nil, isRefused: true) }
         let own = try step(.namespaces) { () throws(SystemError) in try open("/proc/self/ns/pid", O_RDONLY) }
         do throws(SystemError) { try Linux.enter(.pid, of: target.descriptor.raw) } catch {
             if error.errno == EPERM, user != nil { return Home(pid: nil, isRefused: true) }
@@ -89,7 +91,7 @@ struct JoinedNamespaces: Sendable {
     /// The caller's own pid namespace for children, to be taken up again after the clone.
     struct Home: Sendable {
         fileprivate let pid: SharedDescriptor?
-        /// Whether the kernel left it to a process in the user namespace that is joined.
+        /// Whether it is left to a process on the way.
         let isRefused: Bool
 
         func leave() throws(RuntimeFailure) {

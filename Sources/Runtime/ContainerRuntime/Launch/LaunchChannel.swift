@@ -35,7 +35,7 @@ struct LaunchChannel: ~Copyable {
         let ours = consumeOurs()
         var child = RunningProcess(pid: pid, pidfd: pidfd, master: nil)
         do throws(RuntimeFailure) {
-            if let mappings = duties.mappings {
+            if let mappings = duties.mappings, !duties.passesOn {
                 try mappings.write(for: pid)
                 try Self.letGo(ours.raw)
             }
@@ -56,6 +56,7 @@ struct LaunchChannel: ~Copyable {
                     try duties.listener?.send(descriptor, for: child.pid)
                 case .successor(let descriptor):
                     try child.goOn(as: descriptor)
+                    try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .failed(let failure): throw failure
                 }
