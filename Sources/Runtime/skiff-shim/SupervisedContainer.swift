@@ -186,6 +186,8 @@ final class SupervisedContainer {
     func resize(_ process: String?, _ size: WindowSize) throws { try streams(of: process).resize(size) }
 
     func pause(_ paused: Bool) throws {
+        // What was killed while it was paused may have ended before the one who killed it lets it go on.
+        if !paused, end != nil { return }
         guard end == nil else { throw FailureReport.request("the container has ended") }
         if paused == isPaused { return }
         try cgroup.freeze(paused)

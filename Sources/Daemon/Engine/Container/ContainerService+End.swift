@@ -196,9 +196,9 @@ extension ContainerService {
                 .container, "kill", actor: container.id,
                 attributes: container.eventAttributes(["signal": String(signal.number)])))
         try await task.signal(signal.number)
-        // A frozen process only dies once it may run.
+        // A frozen process only dies once it may run. With SIGKILL the shim sees to that itself, and it may be over by now.
         if isPaused, purpose != .other {
-            try await task.resume()
+            if signal != .kill { try await task.resume() }
             await perform(container.withLock { $0.record.lifecycle.unpaused() }.filter { $0 == .save }, on: container)
         }
     }
