@@ -66,6 +66,8 @@ let package = Package(
         .target(
             name: "DockerfileSyntax", dependencies: ["JSON"], path: "Sources/Formats/DockerfileSyntax",
             exclude: ["README.md"], swiftSettings: strict),
+        // D-Bus as bytes: values, messages, GLib's text of a value.
+        .target(name: "DBus", path: "Sources/Formats/DBus", exclude: ["README.md"], swiftSettings: strict),
         // What daemon and shim say to each other.
         .target(
             name: "ShimProtocol", dependencies: ["CLinux", "JSON", "Linux", "OCI"],
@@ -80,7 +82,7 @@ let package = Package(
 
         // Makes, enters and ends one container.
         .target(
-            name: "ContainerRuntime", dependencies: ["CLinux", "JSON", "Linux", "OCI"],
+            name: "ContainerRuntime", dependencies: ["CLinux", "DBus", "JSON", "Linux", "OCI"],
             path: "Sources/Runtime/ContainerRuntime", swiftSettings: strict),
         // The OCI runtime command line.
         .executableTarget(
@@ -206,8 +208,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
-            dependencies: ["CLinux", "ContainerRuntime", "JSON", "Linux", "Mutation", "OCI"], exclude: ["corpus"],
+            dependencies: ["CLinux", "ContainerRuntime", "DBus", "JSON", "Linux", "Mutation", "OCI"],
+            exclude: ["corpus"],
             swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["DBus", "Mutation"], swiftSettings: strict),
         .testTarget(
             name: "ImagesTests",
             dependencies: [

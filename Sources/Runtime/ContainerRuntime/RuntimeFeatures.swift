@@ -14,7 +14,7 @@ public enum RuntimeFeatures {
                 "namespaces": JSON(RuntimeSpec.Namespace.Kind.allCases.map(\.rawValue).sorted()),
                 "capabilities": JSON(CapabilitySet.names),
                 "cgroup": .object([
-                    "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true,
+                    "v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true,
                 ]),
                 "seccomp": SeccompFilter.features, "apparmor": .object(["enabled": true]),
                 "selinux": .object(["enabled": true]), "intelRdt": .object(["enabled": false]),

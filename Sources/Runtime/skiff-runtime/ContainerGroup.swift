@@ -9,10 +9,15 @@ enum ContainerGroup {
     ///
     /// Where an ordinary user may make none and the document names none, the container goes without; limits are refused
     /// then, since they could not be kept.
-    static func make(_ spec: RuntimeSpec, id: String, isRootless: Bool, _ log: Log) throws(RuntimeFailure) -> Cgroup {
+    static func make(_ spec: RuntimeSpec, id: String, _ context: RuntimeContext) throws(RuntimeFailure) -> Cgroup {
         let layout: CgroupLayout
         do { layout = try CgroupLayout.detect() } catch { throw RuntimeFailure(.cgroup, error) }
-        let resources = spec.linux.resources
+        let resources = spec.linux.resources, isRootless = context.isRootless, log = context.log
+        if context.usesSystemd {
+            let request = try SystemdScope.Request(
+                path: spec.linux.cgroupsPath, id: id, isUser: context.isRootless, annotations: spec.annotations)
+            return try Cgroup.start(request, resources, layout: layout)
+        }
         if let path = spec.linux.cgroupsPath, !path.isEmpty {
             // Relative paths are left to the runtime by config-linux.md, "Cgroups Path".
             let cgroup = try Cgroup(path: path.hasPrefix("/") ? path : "/" + path, layout: layout)
@@ -71,7 +76,7 @@ enum ContainerGroup {
 /// The container's cgroup on this host.
 func group(of state: ContainerState) throws -> Cgroup {
     let layout = try CgroupLayout.detect()
-    return state.cgroup.isEmpty ? .none(layout) : try Cgroup(path: state.cgroup, layout: layout)
+    return state.cgroup.isEmpty ? .none(layout) : try Cgroup(path: state.cgroup, layout: layout, scope: state.scope)
 }
 
 /// The same, for what a container without one cannot have done to it.

@@ -11,6 +11,8 @@ struct RuntimeContext {
     let isRootless: Bool
     /// The criu program's path, or its name.
     let criu: String
+    /// Whether systemd makes the cgroups.
+    let usesSystemd: Bool
     /// What keeps this program from being overwritten by a container it makes or enters.
     var seal: ProgramSeal?
 
@@ -45,11 +47,8 @@ struct RuntimeContext {
         guard driver == "cgroupfs" || driver == "systemd" else {
             throw Arguments.Misuse(description: "flag --cgroup-manager takes cgroupfs or systemd, not \"\(driver)\"")
         }
-        if globals.has("systemd-cgroup") || driver == "systemd" {
-            throw Arguments.Misuse(
-                description: "the systemd cgroup driver is not supported: use --cgroup-manager=cgroupfs")
-        }
         criu = globals.last("criu").flatMap { $0.isEmpty ? nil : $0 } ?? "criu"
+        usesSystemd = globals.has("systemd-cgroup") || driver == "systemd"
         states = StateDirectory(root: try absolutePath(globals.last("root") ?? StandardRoot.path()))
     }
 

@@ -13,11 +13,15 @@ public struct Cgroup: Sendable {
     public let layout: CgroupLayout
     /// Below each hierarchy's root: `/skiff/<id>`, no `..` in it; empty where the container has none.
     public let path: String
+    /// The unit that the group belongs to, where systemd made it.
+    public let scope: SystemdScope?
     private var driver: any CgroupDriver
     private var place = CgroupPlace()
+    /// Until the container's own process is there.
+    private var placeholder: Placeholder?
 
     /// - Throws: when the path is not absolute or steps up.
-    public init(path: String, layout: CgroupLayout) throws(RuntimeFailure) {
+    public init(path: String, layout: CgroupLayout, scope: SystemdScope? = nil) throws(RuntimeFailure) {
         guard path.hasPrefix("/"), path.count > 1,
             !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." })
         else { throw RuntimeFailure(.cgroup, "cgroup path \"\(path)\" is not an absolute path without \"..\"") }
@@ -26,12 +30,14 @@ public struct Cgroup: Sendable {
         }
         self.layout = layout
         self.path = path
+        self.scope = scope
         driver = layout.isV1 ? CgroupV1(layout: layout, path: path) : CgroupV2(root: layout.unified, path: path)
     }
 
     private init(none layout: CgroupLayout) {
         self.layout = layout
         path = ""
+        scope = nil
         driver = NoCgroup()
     }
 
@@ -59,6 +65,27 @@ public struct Cgroup: Sendable {
         return try joining(CgroupPlace(everywhere: String(line.dropFirst(3 + path.utf8.count))))
     }
 
+    /// Has systemd make the group, and sets its limits; on a failure nothing is left.
+    ///
+    /// The value has to live until the container's process is in the group: until then it keeps one of its own there. Only in
+    /// a process of one thread.
+    public static func start(
+        _ request: SystemdScope.Request, _ resources: RuntimeSpec.Resources, layout: CgroupLayout
+    ) throws(RuntimeFailure) -> Cgroup {
+        let placeholder = try step(.cgroup) { () throws(SystemError) in try Placeholder() }
+        let (scope, path) = try SystemdScope.start(request, around: placeholder.pid, resources, layout)
+        var group = try Cgroup(path: path, layout: layout, scope: scope)
+        do throws(RuntimeFailure) {
+            try group.create(resources, devicesMayBeRefused: request.isUser)
+            group.placeholder = placeholder
+            return group
+        } catch {
+            placeholder.end()
+            try? group.delete()
+            throw error
+        }
+    }
+
     /// Makes the group in every hierarchy and sets its limits; on a failure nothing is left.
     ///
     /// - Parameter devicesMayBeRefused: whether it is made without device rules where the kernel leaves them to root. Whoever
@@ -70,7 +97,7 @@ public struct Cgroup: Sendable {
     ) throws(RuntimeFailure) -> Bool {
         try step(.cgroup) { () throws(SystemError) in
             // What was there before is not ours to remove.
-            try driver.create()
+            try driver.create(taking: scope != nil)
             do throws(SystemError) {
                 try driver.apply(resources)
                 do throws(SystemError) { try driver.restrictDevices(DeviceAccess.list(for: resources.devices)) } catch {
@@ -79,7 +106,8 @@ public struct Cgroup: Sendable {
                 }
                 return true
             } catch {
-                try? driver.delete()
+                // One with a process in it is removed by whoever has put that there.
+                if scope == nil { try? driver.delete() }
                 throw error
             }
         }
@@ -87,6 +115,7 @@ public struct Cgroup: Sendable {
 
     /// Changes limits while processes run; what the document leaves out stays.
     public func update(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
+        try scope?.update(resources, self)
         try step(.cgroup) { () throws(SystemError) in try driver.apply(resources) }
     }
 
@@ -117,8 +146,15 @@ public struct Cgroup: Sendable {
 
     /// Removes the group with those below it; fine when it is gone.
     ///
-    /// Processes on their way out are waited for, shortly.
-    public func delete() throws(SystemError) { try driver.delete() }
+    /// Processes on their way out are waited for, shortly. Of a unit nothing is left without its group, so that it does not
+    /// matter whether systemd answered.
+    public func delete() throws(SystemError) {
+        try? scope?.stop()
+        try driver.delete()
+    }
+
+    /// What the group has now of limits that go in pairs.
+    var presentLimits: PresentLimits { driver.presentLimits() }
 
     /// Open directories and files by which a process joins.
     public struct Membership: Sendable {
@@ -198,7 +234,9 @@ public struct CgroupPlace: Sendable, Hashable {
 /// What v1 and v2 do differently.
 protocol CgroupDriver: Sendable {
     /// Makes the group where it is missing; one in use is refused, and then nothing of what was made is left.
-    func create() throws(SystemError)
+    ///
+    /// - Parameter given: whether the group is one that systemd has just made for us, with a process in it.
+    func create(taking given: Bool) throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError)
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership
@@ -208,12 +246,13 @@ protocol CgroupDriver: Sendable {
     func kill() throws(SystemError)
     func statistics() -> CgroupStatistics
     func outOfMemoryKills() -> UInt64
+    func presentLimits() -> PresentLimits
     func delete() throws(SystemError)
 }
 
 /// No group: limits are refused, the rest has nothing to do.
 private struct NoCgroup: CgroupDriver {
-    func create() throws(SystemError) {}
+    func create(taking given: Bool) throws(SystemError) {}
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError) {
         var limits = resources
         limits.devices = []
@@ -231,5 +270,6 @@ private struct NoCgroup: CgroupDriver {
     func kill() throws(SystemError) {}
     func statistics() -> CgroupStatistics { CgroupStatistics() }
     func outOfMemoryKills() -> UInt64 { 0 }
+    func presentLimits() -> PresentLimits { PresentLimits() }
     func delete() throws(SystemError) {}
 }

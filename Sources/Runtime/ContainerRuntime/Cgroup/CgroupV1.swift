@@ -13,18 +13,20 @@ struct CgroupV1: CgroupDriver {
         layout.mountPoint(of: controller).map { $0 + path }
     }
 
-    func create() throws(SystemError) {
+    func create(taking given: Bool) throws(SystemError) {
         var made: [String] = []
         do throws(SystemError) {
             if !layout.unified.isEmpty { try createUnified(&made) }
-            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+            for hierarchy in layout.hierarchies { try create(in: hierarchy, taking: given, &made) }
         } catch {
             for group in made.reversed() { try? unlink(group, directory: true) }
             throw error
         }
     }
 
-    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
+    private func create(
+        in hierarchy: CgroupLayout.Hierarchy, taking given: Bool, _ made: inout [String]
+    ) throws(SystemError) {
         var current = hierarchy.mountPoint
         let components = path.split(separator: "/")
         for (index, component) in components.enumerated() {
@@ -35,7 +37,7 @@ struct CgroupV1: CgroupDriver {
                 made.append(current)
             } catch {
                 guard error.errno == EEXIST else { throw error }
-                if index == components.count - 1 { try refuseInUse(current) }
+                if index == components.count - 1, !given { try refuseInUse(current) }
             }
             // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
             // container's start has made it a moment ago and not come further yet.
@@ -141,6 +143,15 @@ struct CgroupV1: CgroupDriver {
         guard let directory = directory(of: "memory"), let text = try? readText(directory + "/memory.oom_control")
         else { return 0 }
         return counter("oom_kill", in: text)
+    }
+
+    func presentLimits() -> PresentLimits {
+        func number(_ controller: String, _ file: String) -> Int64? {
+            directory(of: controller).flatMap { try? readText("\($0)/\(file)") }.flatMap { Int64($0.trimmedLine) }
+        }
+        return PresentLimits(
+            quota: number("cpu", "cpu.cfs_quota_us"),
+            period: number("cpu", "cpu.cfs_period_us").map { UInt64(max($0, 1)) })
     }
 
     func delete() throws(SystemError) {

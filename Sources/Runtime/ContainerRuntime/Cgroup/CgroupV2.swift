@@ -11,15 +11,15 @@ struct CgroupV2: CgroupDriver {
 
     var directory: String { root + path }
 
-    func create() throws(SystemError) {
+    func create(taking given: Bool) throws(SystemError) {
         var made: [String] = []
-        do throws(SystemError) { try create(&made) } catch {
+        do throws(SystemError) { try create(taking: given, &made) } catch {
             for group in made.reversed() { try? unlink(group, directory: true) }
             throw error
         }
     }
 
-    private func create(_ made: inout [String]) throws(SystemError) {
+    private func create(taking given: Bool, _ made: inout [String]) throws(SystemError) {
         var current = root
         let components = path.split(separator: "/")
         for (index, component) in components.enumerated() {
@@ -30,7 +30,7 @@ struct CgroupV2: CgroupDriver {
                 made.append(current)
             } catch {
                 guard error.errno == EEXIST else { throw error }
-                if index == components.count - 1 { try refuseInUse(current) }
+                if index == components.count - 1, !given { try refuseInUse(current) }
             }
         }
     }
@@ -95,6 +95,13 @@ struct CgroupV2: CgroupDriver {
     func outOfMemoryKills() -> UInt64 {
         guard let text = try? readText(directory + "/memory.events") else { return 0 }
         return counter("oom_kill", in: text)
+    }
+
+    func presentLimits() -> PresentLimits {
+        let processor = (try? readText(directory + "/cpu.max"))?.split(whereSeparator: \.isWhitespace) ?? []
+        return PresentLimits(
+            memory: (try? readText(directory + "/memory.max")).flatMap { Int64($0.trimmedLine) },
+            quota: processor.first.flatMap { Int64($0) }, period: processor.dropFirst().first.flatMap { UInt64($0) })
     }
 
     func delete() throws(SystemError) { try removeGroup(directory) }

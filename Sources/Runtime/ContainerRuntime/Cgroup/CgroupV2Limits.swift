@@ -102,8 +102,7 @@ extension CgroupV2 {
         // The BFQ scheduler's file has v1's range, the other one its own.
         let hasBFQ = exists(directory + "/io.bfq.weight")
         func text(_ weight: UInt32) -> String {
-            // blkio's 10…1000 to io's 1…10000.
-            hasBFQ ? "\(weight)" : "\(1 + (UInt64(max(weight, 10)) - 10) * 9999 / 990)"
+            hasBFQ ? "\(weight)" : "\(Self.ioWeight(weight))"
         }
         let file = hasBFQ ? "io.bfq.weight" : "io.weight"
         if let weight = io.weight, weight != 0 { try set(file, hasBFQ ? text(weight) : "default \(text(weight))") }
@@ -157,6 +156,9 @@ extension CgroupV2 {
         let exponent = skiff_log2(Double(shares))
         return UInt64(skiff_pow10((exponent * exponent + 125 * exponent) / 612 - 7.0 / 34).rounded(.up))
     }
+
+    /// blkio's 10…1000 as io's 1…10000.
+    static func ioWeight(_ weight: UInt32) -> UInt64 { 1 + (UInt64(max(weight, 10)) - 10) * 9999 / 990 }
 
     private func amount(_ value: Int64) -> String { value < 0 ? "max" : "\(value)" }
 

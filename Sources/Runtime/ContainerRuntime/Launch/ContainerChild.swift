@@ -46,7 +46,6 @@ struct ContainerChild {
                 try enterNewTimeNamespace(offsets: offsets, through: clocks)
             }
         }
-        launch.seal?.attach()
         var procfs: Int32?
         let root = try makeRoot(&procfs)
         let spec = launch.spec
@@ -178,6 +177,8 @@ struct ContainerChild {
     private func makeRoot(_ procfs: inout Int32?) throws(RuntimeFailure) -> ContainerRoot {
         let root = try step(.rootfs) { () throws(SystemError) in
             try changePropagation(ofEverything: plan.propagation.ofCopies)
+            // Not before: where the host's mounts are shared, as systemd makes them, it would be attached there too.
+            if plan.created.contains(.mount) { launch.seal?.attach() }
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
         let mounts = mountStep

@@ -24,6 +24,8 @@ public struct ContainerState: Sendable {
     /// When the process began, in the kernel's own ticks since boot: with it a reused number is told apart.
     public var startTime: UInt64
     public var cgroup: String
+    /// The unit the cgroup belongs to, where systemd made it.
+    public var scope: SystemdScope?
     public var rootfs: String
     /// RFC 3339.
     public var created: String
@@ -216,6 +218,7 @@ extension ContainerState {
             for (key, value) in annotations.sorted(by: { $0.key < $1.key }) { entries[key] = .string(value) }
             object["annotations"] = .object(entries)
         }
+        if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
         if !hooks.isEmpty { object["hooks"] = hooks.json }
         return .object(object)
     }
@@ -235,6 +238,9 @@ extension ContainerState {
         self.startTime = startTime
         self.created = created
         ownsProcesses = json["ownsProcesses"]?.boolValue ?? false
+        if let scope = json["scope"], let unit = scope["unit"]?.stringValue {
+            self.scope = SystemdScope(unit: unit, isUser: scope["user"]?.boolValue ?? false)
+        }
         annotations = [:]
         for (key, value) in json["annotations"]?.objectValue ?? [:] { annotations[key] = value.stringValue }
         hooks = RuntimeSpec.Hooks()

@@ -94,10 +94,11 @@ struct ContainerRequest {
             launch.seal = context.seal
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            let cgroup = try ContainerGroup.make(spec, id: id, isRootless: context.isRootless, context.log)
+            let cgroup = try ContainerGroup.make(spec, id: id, context)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
+            state.scope = cgroup.scope
             var running = try launch.start(in: cgroup)
             context.log.debug("process \(running.pid) waits at the gate")
             state.pid = running.pid

@@ -67,9 +67,10 @@ struct RestoreVerb: Verb {
         try states.reserve(id)
         var made: Cgroup?
         do {
-            let cgroup = try ContainerGroup.make(spec, id: id, isRootless: context.isRootless, context.log)
+            let cgroup = try ContainerGroup.make(spec, id: id, context)
             made = cgroup
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
+            state.scope = cgroup.scope
             let restore = ContainerRestore(
                 id: id, spec: spec, rootfs: rootfs, bundle: bundle, place: states.directory(id), options: options)
             var running = try restore.start(with: program, in: cgroup) { (pid) throws(RuntimeFailure) in
