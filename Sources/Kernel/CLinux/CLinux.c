@@ -1,2 +1,9 @@
-// Present so that the target has an object file: everything is static inline in the header.
 #include "CLinux.h"
+
+// glibc hands every initializer what main gets, in order and before Swift's own start.
+static char **arguments;
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  if (count > 0) arguments = values;
+}
+
+char *const *skiff_arguments(void) { return arguments; }

@@ -193,7 +193,7 @@ public func diskBytes(_ descriptor: Int32) throws(SystemError) -> Int64 {
 public func creationMask() -> mode_t {
     guard let text = try? readText("/proc/self/status", limit: 65536),
         let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Umask:") }),
-        let mask = mode_t(line.dropFirst(6).trimmingPrefix(while: { $0 == "\t" || $0 == " " }), radix: 8)
+        let mask = mode_t(line.dropFirst(6).drop(while: { $0 == "\t" || $0 == " " }), radix: 8)
     else { return 0o7777 }
     return mask
 }

@@ -161,8 +161,13 @@ public func writeFile(
 
 /// Writes text into a control file of procfs or cgroupfs: one `write`, no creation.
 public func writeControl(_ path: String, _ text: String, at directory: Int32 = Directory.working) throws(SystemError) {
+    try writeControl(path, Array(text.utf8), at: directory)
+}
+
+/// The same of bytes.
+public func writeControl(_ path: String, _ bytes: [UInt8], at directory: Int32 = Directory.working) throws(SystemError)
+{
     let file = try open(path, O_WRONLY, at: directory)
-    let bytes = Array(text.utf8)
     try check("write", path) { bytes.withUnsafeBytes { CLinux.write(file.raw, $0.baseAddress, $0.count) } }
 }
 

@@ -59,6 +59,22 @@ enum ContainerGroup {
         return .none(layout)
     }
 
+    /// Makes the group, or only what the process is born in, where the rest is left for ``Cgroup/finish(_:)``.
+    ///
+    /// - Returns: the group, and whether it is to be finished.
+    static func begin(
+        _ spec: RuntimeSpec, id: String, _ context: RuntimeContext
+    ) throws(RuntimeFailure) -> (cgroup: Cgroup, isBegun: Bool) {
+        guard !context.isRootless, !context.usesSystemd else { return (try make(spec, id: id, context), false) }
+        let layout: CgroupLayout
+        do { layout = try CgroupLayout.detect() } catch { throw RuntimeFailure(.cgroup, error) }
+        let path = spec.linux.cgroupsPath.flatMap { $0.isEmpty ? nil : $0 } ?? "/skiff-runtime/\(id)"
+        let cgroup = try Cgroup(path: path.hasPrefix("/") ? path : "/" + path, layout: layout)
+        if try cgroup.begin() { return (cgroup, true) }
+        try cgroup.create(spec.linux.resources)
+        return (cgroup, false)
+    }
+
     private static let noGroup = "this user may not make a cgroup, so nothing of the container is counted or limited"
 
     private static let refusals = [EACCES, EPERM, EROFS]

@@ -8,7 +8,9 @@ struct RuntimeContext {
     let states: StateDirectory
     let log: Log
     /// Whether a cgroup that cannot be made for want of rights is done without, as an ordinary user's must be.
-    let isRootless: Bool
+    var isRootless: Bool { rootless ?? (effectiveUser() != 0 || isInUserNamespace()) }
+    /// What the caller says of it.
+    private let rootless: Bool?
     /// The criu program's path, or its name.
     let criu: String
     /// Whether systemd makes the cgroups.
@@ -35,13 +37,12 @@ struct RuntimeContext {
             throw Arguments.Misuse(description: "flag --log-format takes text or json, not \"\(format)\"")
         }
         log = try Log(path: globals.last("log"), json: format == "json", debug: globals.has("debug"))
-        let rootless = globals.last("rootless") ?? "auto"
-        switch rootless {
-        case "true": isRootless = true
-        case "false": isRootless = false
-        case "auto", "": isRootless = effectiveUser() != 0 || isInUserNamespace()
-        default:
-            throw Arguments.Misuse(description: "flag --rootless takes true, false or auto, not \"\(rootless)\"")
+        switch globals.last("rootless") {
+        case "true": rootless = true
+        case "false": rootless = false
+        case "auto", "", nil: rootless = nil
+        case let other?:
+            throw Arguments.Misuse(description: "flag --rootless takes true, false or auto, not \"\(other)\"")
         }
         let driver = globals.last("cgroup-manager") ?? "cgroupfs"
         guard driver == "cgroupfs" || driver == "systemd" else {

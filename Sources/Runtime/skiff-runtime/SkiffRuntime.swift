@@ -12,10 +12,13 @@ enum SkiffRuntime {
 
     static func main() {
         ignoreBrokenPipes()
-        let called = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "skiff-runtime"
+        let arguments = programArguments()
+        let called =
+            arguments.first?.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) }
+            ?? "skiff-runtime"
         let help = Help(program: called)
         do {
-            let globals = try Arguments(CommandLine.arguments.dropFirst(), RuntimeContext.flags, scattered: false)
+            let globals = try Arguments(arguments.dropFirst(), RuntimeContext.flags, scattered: false)
             if globals.has("version") { return print(versionText(called)) }
             guard let name = globals.rest.first, !globals.has("help") else {
                 return print(help.text(of: verbs, globals: RuntimeContext.flags))
@@ -32,7 +35,7 @@ enum SkiffRuntime {
             var context = try RuntimeContext(globals)
             do {
                 // As early as can be: a program that has done little is quickly exchanged.
-                if verb.entersContainers { context.seal = try ProgramSeal.apply(arguments: CommandLine.arguments) }
+                if verb.entersContainers { context.seal = try ProgramSeal.apply(arguments: arguments) }
                 try verb.init(
                     Arguments(words, verb.flags, scattered: verb.scattersFlags)
                 ).run(context)

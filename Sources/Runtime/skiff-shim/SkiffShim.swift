@@ -14,7 +14,7 @@ enum SkiffShim {
         do {
             // Before anything else: whatever the daemon's libraries left open stays out of here and of the container.
             try closeDescriptors(from: daemonSocket + 1)
-            let seal = try ProgramSeal.apply(arguments: CommandLine.arguments)
+            let seal = try ProgramSeal.apply(arguments: programArguments())
             try becomeUndumpable()
             try becomeSubreaper()
             // A shim ends when its work is done, not when somebody signals a process group.

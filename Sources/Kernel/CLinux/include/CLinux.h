@@ -248,6 +248,9 @@ static inline int skiff_connect_ipv6(int socket, const struct sockaddr_in6 *addr
 // The variables a process was started with; Swift takes the global itself for shared mutable state.
 static inline char *const *skiff_environ(void) { return environ; }
 
+// The words the program was started with, up to a null pointer; null where the C library does not tell.
+char *const *skiff_arguments(void);
+
 // Nothing may run between these calls: its pages would come back.
 static inline int skiff_release_and_poll(const struct iovec *ranges, int count, struct pollfd *watched, int timeout) {
   for (int index = 0; index < count; index++) madvise(ranges[index].iov_base, ranges[index].iov_len, MADV_DONTNEED);

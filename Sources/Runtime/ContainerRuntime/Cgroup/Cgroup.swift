@@ -113,6 +113,26 @@ public struct Cgroup: Sendable {
         }
     }
 
+    /// Makes what a process is born in, where the rest can be made while it sets itself up: on v1, where it is to join each
+    /// hierarchy by itself; ``finish(_:)`` does that.
+    ///
+    /// On a failure nothing is left.
+    ///
+    /// - Returns: false where there is no such part, and nothing was done.
+    public func begin() throws(RuntimeFailure) -> Bool {
+        try step(.cgroup) { () throws(SystemError) in try driver.begin() }
+    }
+
+    /// Makes the rest and sets the limits; on a failure what there is of the group is the caller's to remove, once the
+    /// process has ended.
+    public func finish(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
+        try step(.cgroup) { () throws(SystemError) in
+            try driver.finish()
+            try driver.apply(resources)
+            try driver.restrictDevices(DeviceAccess.list(for: resources.devices))
+        }
+    }
+
     /// Changes limits while processes run; what the document leaves out stays.
     public func update(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
         try scope?.update(resources, self)
@@ -122,6 +142,15 @@ public struct Cgroup: Sendable {
     /// What a process needs to become a member, opened before it leaves the host's mount namespace.
     public func membership() throws(SystemError) -> Membership {
         try driver.membership(Membership(layout: layout, path: path, birthplace: nil, tasks: []), place)
+    }
+
+    /// The same of a group that was only begun.
+    func birth() -> Membership {
+        var birthplace: SharedDescriptor?
+        if !layout.unified.isEmpty {
+            birthplace = try? SharedDescriptor(open(layout.unified + path, O_RDONLY | O_DIRECTORY))
+        }
+        return Membership(layout: layout, path: path, birthplace: birthplace, tasks: [])
     }
 
     /// Every process in the group and below it.
@@ -237,6 +266,10 @@ protocol CgroupDriver: Sendable {
     ///
     /// - Parameter given: whether the group is one that systemd has just made for us, with a process in it.
     func create(taking given: Bool) throws(SystemError)
+    /// The first part of it; see ``Cgroup/begin()``.
+    func begin() throws(SystemError) -> Bool
+    /// The second part.
+    func finish() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError)
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership
@@ -248,6 +281,11 @@ protocol CgroupDriver: Sendable {
     func outOfMemoryKills() -> UInt64
     func presentLimits() -> PresentLimits
     func delete() throws(SystemError)
+}
+
+extension CgroupDriver {
+    func begin() throws(SystemError) -> Bool { false }
+    func finish() throws(SystemError) {}
 }
 
 /// No group: limits are refused, the rest has nothing to do.

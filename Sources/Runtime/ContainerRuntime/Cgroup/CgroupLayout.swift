@@ -33,17 +33,25 @@ public struct CgroupLayout: Sendable, Hashable {
 
     /// Reads this process's mount table.
     public static func detect() throws(SystemError) -> CgroupLayout {
-        CgroupLayout(mountTable: try readText("/proc/self/mountinfo"))
+        CgroupLayout(mountTable: try readFile("/proc/self/mountinfo"))
     }
 
     /// - Parameter mountTable: the text of `/proc/<pid>/mountinfo`; proc_pid_mountinfo(5).
-    public init(mountTable: String) {
+    public init(mountTable: String) { self.init(mountTable: Array(mountTable.utf8)) }
+
+    /// The same of the file's bytes: hosts have hundreds of mounts, and only the few lines of cgroups become text.
+    init(mountTable: [UInt8]) {
         hierarchies = []
         unified = ""
-        for line in mountTable.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields.count > 4 else { continue }
-            let mountPoint = String(fields[4])
+        let space = UInt8(ascii: " ")
+        for line in mountTable.split(separator: UInt8(ascii: "\n")) {
+            guard let separator = Self.separator(in: line), line[(separator + 3)...].starts(with: Self.prefix) else {
+                continue
+            }
+            let dash = line[..<separator].split(separator: space).count
+            let fields = line.split(separator: space).map { String(decoding: $0, as: UTF8.self) }
+            guard fields.count > dash + 3, dash > 4 else { continue }
+            let mountPoint = fields[4]
             switch fields[dash + 1] {
             case "cgroup2":
                 // The first one is the host's; others are a container's or a test's view.
@@ -63,6 +71,19 @@ public struct CgroupLayout: Sendable, Hashable {
             default: break
             }
         }
+    }
+
+    private static let prefix = Array("cgroup".utf8)
+
+    /// Where the lone dash stands, behind which the type of file system is; with the space before it.
+    private static func separator(in line: ArraySlice<UInt8>) -> Int? {
+        let (space, dash) = (UInt8(ascii: " "), UInt8(ascii: "-"))
+        var index = line.startIndex
+        while index + 2 < line.endIndex {
+            if line[index + 1] == dash, line[index] == space, line[index + 2] == space { return index }
+            index += 1
+        }
+        return nil
     }
 
     private static let controllers: Set<String> = [

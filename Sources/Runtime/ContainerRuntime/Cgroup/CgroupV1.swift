@@ -14,50 +14,88 @@ struct CgroupV1: CgroupDriver {
     }
 
     func create(taking given: Bool) throws(SystemError) {
-        var made: [String] = []
-        do throws(SystemError) {
+        if !given { try refuseInUse() }
+        try make { (made) throws(SystemError) in
             if !layout.unified.isEmpty { try createUnified(&made) }
-            for hierarchy in layout.hierarchies { try create(in: hierarchy, taking: given, &made) }
-        } catch {
+            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+        }
+    }
+
+    func begin() throws(SystemError) -> Bool {
+        try refuseInUse()
+        try make { (made) throws(SystemError) in if !layout.unified.isEmpty { try createUnified(&made) } }
+        return true
+    }
+
+    func finish() throws(SystemError) {
+        try make { (made) throws(SystemError) in
+            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+        }
+    }
+
+    /// Removes what was made when something goes wrong.
+    private func make(_ body: (inout [String]) throws(SystemError) -> Void) throws(SystemError) {
+        var made: [String] = []
+        do throws(SystemError) { try body(&made) } catch {
             for group in made.reversed() { try? unlink(group, directory: true) }
             throw error
         }
     }
 
-    private func create(
-        in hierarchy: CgroupLayout.Hierarchy, taking given: Bool, _ made: inout [String]
-    ) throws(SystemError) {
-        var current = hierarchy.mountPoint
-        let components = path.split(separator: "/")
-        for (index, component) in components.enumerated() {
-            let parent = current
-            current += "/" + component
-            do {
-                try makeDirectory(current)
-                made.append(current)
-            } catch {
-                guard error.errno == EEXIST else { throw error }
-                if index == components.count - 1, !given { try refuseInUse(current) }
-            }
+    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
+        let isCPUSet = hierarchy.controllers.contains("cpuset")
+        let parent = try makeParents(in: hierarchy.mountPoint, inheritsCPUs: isCPUSet, &made)
+        let group = hierarchy.mountPoint + path
+        _ = try makeGroup(group, &made)
+        if isCPUSet { try inheritCPUs(group, from: parent) }
+    }
+
+    /// Makes the groups above the container's where they are missing, as they are only for the first of many.
+    ///
+    /// - Returns: the group right above.
+    private func makeParents(
+        in root: String, inheritsCPUs: Bool, _ made: inout [String]
+    ) throws(SystemError) -> String {
+        let components = path.utf8.split(separator: UInt8(ascii: "/")).dropLast().map { "/" + Substring($0) }
+        let parent = root + components.joined()
+        if !inheritsCPUs, exists(parent) { return parent }
+        var current = root
+        for component in components {
+            let above = current
+            current += component
+            _ = try makeGroup(current, &made)
             // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
             // container's start has made it a moment ago and not come further yet.
-            if hierarchy.controllers.contains("cpuset") { try inheritCPUs(current, from: parent) }
+            if inheritsCPUs { try inheritCPUs(current, from: above) }
         }
+        return parent
+    }
+
+    /// - Returns: whether it was not there before.
+    private func makeGroup(_ group: String, _ made: inout [String]) throws(SystemError) -> Bool {
+        do throws(SystemError) { try makeDirectory(group) } catch {
+            guard error.errno == EEXIST else { throw error }
+            return false
+        }
+        made.append(group)
+        return true
     }
 
     /// A hybrid host: the group in the unified hierarchy has no controllers, but marks what belongs together.
     private func createUnified(_ made: inout [String]) throws(SystemError) {
-        var current = layout.unified
-        for component in path.split(separator: "/") {
-            current += "/" + component
-            do {
-                try makeDirectory(current)
-                made.append(current)
-            } catch {
-                // A read-only hierarchy is of no use to anybody.
-                if error.errno == EROFS { return }
-                if error.errno != EEXIST { throw error }
-            }
+        do throws(SystemError) {
+            _ = try makeParents(in: layout.unified, inheritsCPUs: false, &made)
+            _ = try makeGroup(layout.unified + path, &made)
+        } catch {
+            // A read-only hierarchy is of no use to anybody.
+            if error.errno != EROFS { throw error }
+        }
+    }
+
+    /// What is there before may be another container's.
+    private func refuseInUse() throws(SystemError) {
+        for hierarchy in layout.hierarchies where exists(hierarchy.mountPoint + path) {
+            try refuseInUse(hierarchy.mountPoint + path)
         }
     }
 
@@ -71,12 +109,14 @@ struct CgroupV1: CgroupDriver {
     }
 
     private func inheritCPUs(_ group: String, from parent: String) throws(SystemError) {
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            guard try readText("\(group)/\(file)").allSatisfy(\.isWhitespace) else { continue }
-            let value = try readText("\(parent)/\(file)")
-            if !value.allSatisfy(\.isWhitespace) { try writeControl("\(group)/\(file)", value) }
+        for file in ["/cpuset.cpus", "/cpuset.mems"] {
+            guard try isBlank(readFile(group + file)) else { continue }
+            let value = try readFile(parent + file)
+            if !isBlank(value) { try writeControl(group + file, value) }
         }
     }
+
+    private func isBlank(_ text: [UInt8]) -> Bool { text.allSatisfy { $0 == UInt8(ascii: "\n") } }
 
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError) {
         guard let directory = directory(of: "devices") else { return }

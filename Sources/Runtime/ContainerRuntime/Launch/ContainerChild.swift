@@ -14,6 +14,8 @@ struct ContainerChild {
     /// Whether the process that was cloned is on the way only, and whether it enters the pid namespace that is joined.
     let passesOn: Bool
     let entersProcessesLate: Bool
+    /// Whether its groups are made while it mounts.
+    let joinsLate: Bool
 
     /// - Parameter peer: the child's end of the launch channel.
     mutating func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
@@ -36,9 +38,13 @@ struct ContainerChild {
             try becomeOwner()
             if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
-        try step(.cgroup) { () throws(SystemError) in try membership.join() }
+        if joinsLate {
+            try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
+        } else {
+            try step(.cgroup) { () throws(SystemError) in try membership.join() }
+        }
         try joined.enterAll()
-        if plan.createsCgroupNamespace {
+        if plan.createsCgroupNamespace, !joinsLate {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
         if let offsets = plan.timeOffsets {
@@ -47,7 +53,7 @@ struct ContainerChild {
             }
         }
         var procfs: Int32?
-        let root = try makeRoot(&procfs)
+        let root = try makeRoot(&procfs, peer)
         let spec = launch.spec
         if plan.created.contains(.network) {
             try step(.namespaces) { () throws(SystemError) in try bringUpLoopback() }
@@ -174,7 +180,7 @@ struct ContainerChild {
     /// The root file system with everything in it, and a procfs that is proven to be one.
     ///
     /// - Parameter procfs: an open root of the container's `/proc`, where it has one.
-    private func makeRoot(_ procfs: inout Int32?) throws(RuntimeFailure) -> ContainerRoot {
+    private func makeRoot(_ procfs: inout Int32?, _ peer: Int32) throws(RuntimeFailure) -> ContainerRoot {
         let root = try step(.rootfs) { () throws(SystemError) in
             try changePropagation(ofEverything: plan.propagation.ofCopies)
             // Not before: where the host's mounts are shared, as systemd makes them, it would be attached there too.
@@ -182,7 +188,13 @@ struct ContainerChild {
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
         let mounts = mountStep
+        var isMember = !joinsLate
         for (number, mount) in plan.mounts.enumerated() {
+            // What needs the groups, or is counted by them.
+            if !isMember, mount.kind == .cgroup || mount.copiesUp {
+                try joinGroup(peer)
+                isMember = true
+            }
             let opened = try step(.mounts) { () throws(SystemError) in
                 do throws(SystemError) {
                     return try mounts.perform(mount, number, in: root)
@@ -192,6 +204,7 @@ struct ContainerChild {
             }
             if let opened { procfs = opened }
         }
+        if !isMember { try joinGroup(peer) }
         try step(.devices) { () throws(SystemError) in
             // /dev as a bind of the host's is left as it is.
             if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
@@ -203,6 +216,13 @@ struct ContainerChild {
         }
         if let procfs, !Procfs.isRoot(procfs) { throw RuntimeFailure(.mounts, "/proc is not a procfs") }
         return root
+    }
+
+    private func joinGroup(_ peer: Int32) throws(RuntimeFailure) {
+        try LaunchChannel.awaitGroup(peer)
+        if plan.createsCgroupNamespace {
+            try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
+        }
     }
 
     /// Docker makes the image's working directory where it is missing.

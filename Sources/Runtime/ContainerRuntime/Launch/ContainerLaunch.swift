@@ -33,6 +33,7 @@ public enum StartGate: Sendable {
 /// parent                                  child (clone3: new namespaces, v2: born in its cgroup)
 ///   writes uid/gid maps ─── "go" ──────▶  waits for it if there is a new user namespace
 ///                                         joins cgroups and namespaces, mounts
+///   makes the v1 groups ─── "group" ───▶  where it was only begun: namespaces and mounts first, then waits and joins
 ///   ◀────────── "mounted" ──────────────  only with hooks or interfaces: waits
 ///   runs hooks, moves interfaces ─ "go" ▶
 ///                                         pivots, confines itself
@@ -85,9 +86,16 @@ public struct ContainerLaunch: Sendable {
     /// Makes the container in a cgroup that is there already, and starts its process or leaves it at the gate.
     ///
     /// On a failure nothing of the process is left; the cgroup is the caller's.
-    public func start(in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
+    ///
+    /// - Parameter finish: for a group that was only begun: makes the rest of it, while the process sets itself up.
+    public func start(
+        in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil
+    ) throws(RuntimeFailure) -> RunningProcess {
         let plan = try LaunchPlan(self)
-        let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        let isLate = finish != nil && plan.allowsLateGroup
+        if let finish, !isLate { try finish() }
+        let membership =
+            isLate ? cgroup.birth() : try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let joined = try JoinedNamespaces(plan.joined, override: networkNamespace)
         try plan.refuseHostsNamespaces(joined)
@@ -101,7 +109,8 @@ public struct ContainerLaunch: Sendable {
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
-                try Linux.clone(passesOn ? [] : plan.created, cgroup: membership.birthplace)
+                try Linux.clone(
+                    passesOn ? [] : isLate ? plan.atBirth : plan.created, cgroup: membership.birthplace)
             }
         } catch {
             try? home.leave()
@@ -111,12 +120,17 @@ public struct ContainerLaunch: Sendable {
             var child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, sources: sources,
                 devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
-                entersProcessesLate: home.isRefused)
+                entersProcessesLate: home.isRefused, joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties) {
+            () throws(RuntimeFailure) -> Cgroup.Membership? in
+            guard isLate, let finish else { return nil }
+            try finish()
+            return try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        }
     }
 
     /// What a user who is refused can do about it.

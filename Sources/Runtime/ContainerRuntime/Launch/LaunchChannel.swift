@@ -9,6 +9,8 @@ struct LaunchChannel: ~Copyable {
 
     private static let go: [UInt8] = [0xf0]
     static let ready: [UInt8] = [0xf1]
+    /// The groups are made; with the files by which the child joins them.
+    private static let group: [UInt8] = [0xf5]
     /// Everything is mounted; the child waits for "go".
     private static let mounted: [UInt8] = [0xf2]
     /// The filter is installed; with the descriptor by which its calls are told.
@@ -29,7 +31,8 @@ struct LaunchChannel: ~Copyable {
 
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
-        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties
+        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties,
+        finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil }
     ) throws(RuntimeFailure) -> RunningProcess {
         // Without this the end of file would never come.
         let ours = consumeOurs()
@@ -39,6 +42,7 @@ struct LaunchChannel: ~Copyable {
                 try mappings.write(for: pid)
                 try Self.letGo(ours.raw)
             }
+            if let tasks = try finishGroup()?.tasks { try Self.hand(tasks, to: ours.raw) }
             while true {
                 switch try Self.nextReply(ours.raw) {
                 case .ended:
@@ -104,6 +108,26 @@ struct LaunchChannel: ~Copyable {
 
     private static func letGo(_ socket: Int32) throws(RuntimeFailure) {
         try step(.namespaces) { () throws(SystemError) in try sendMessage(socket, go) }
+    }
+
+    private static func hand(_ tasks: [SharedDescriptor], to socket: Int32) throws(RuntimeFailure) {
+        try step(.cgroup) { () throws(SystemError) in
+            do throws(SystemError) { try sendMessage(socket, group, descriptors: tasks.map(\.raw)) } catch {
+                // It has ended, and has said why.
+                if error.errno != EPIPE { throw error }
+            }
+        }
+    }
+
+    /// In the child: waits for the files by which it joins its groups, and joins them.
+    static func awaitGroup(_ peer: Int32) throws(RuntimeFailure) {
+        let message = try step(.cgroup) { () throws(SystemError) in try receiveMessage(peer, limit: 64) }
+        guard var message, message.bytes == group else {
+            throw RuntimeFailure(.cgroup, "the parent ended while the container was being made")
+        }
+        try step(.cgroup) { () throws(SystemError) in
+            while let file = message.descriptors.take() { try writeAll(file.raw, "0") }
+        }
     }
 
     /// In the child: waits until the parent has done what is due.

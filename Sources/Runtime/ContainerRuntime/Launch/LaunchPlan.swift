@@ -110,6 +110,15 @@ struct LaunchPlan: Sendable {
         }
     }
 
+    /// What the process has to be born with; the rest it can make itself, while its parent does other things.
+    var atBirth: Namespaces { created.intersection([.user, .pid]) }
+
+    /// Whether the process may join its v1 groups after it has left the caller's namespaces: not where it enters some that
+    /// have something to say about cgroups, mounts or rights.
+    var allowsLateGroup: Bool {
+        created.contains(.mount) && joined.allSatisfy { [.network, .ipc, .uts].contains($0.kind) }
+    }
+
     /// The lines of `/proc/<pid>/timens_offsets`; time_namespaces(7).
     private static func text(_ offsets: [String: RuntimeSpec.TimeOffset]) -> String {
         offsets.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()

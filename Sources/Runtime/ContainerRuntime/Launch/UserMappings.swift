@@ -140,6 +140,7 @@ struct UserMappings: Sendable, Equatable {
 ///
 /// File: `/proc/self/uid_map`, which shows all ids as themselves in the first one.
 public func isInUserNamespace() -> Bool {
-    guard let text = try? readText("/proc/self/uid_map") else { return false }
-    return text.split(whereSeparator: \.isWhitespace).map(String.init) != ["0", "0", "4294967295"]
+    guard let map = try? readFile("/proc/self/uid_map") else { return false }
+    let words = map.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+    return words.map { String(decoding: $0, as: UTF8.self) } != ["0", "0", "4294967295"]
 }

@@ -192,12 +192,12 @@ public struct StateDirectory: Sendable {
 ///
 /// File: `/proc/<pid>/stat`, field 22.
 public func processStartTime(_ pid: pid_t) -> UInt64? {
-    guard pid > 0, let text = try? readText("/proc/\(pid)/stat", limit: 4096),
-        let end = text.lastIndex(of: ")")
+    guard pid > 0, let bytes = try? readFile("/proc/\(pid)/stat", limit: 4096),
+        let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
-    let fields = text[text.index(after: end)...].split(separator: " ")
-    guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-    return UInt64(fields[19])
+    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+    guard fields.count > 19, fields[0] != [UInt8(ascii: "Z")], fields[0] != [UInt8(ascii: "X")] else { return nil }
+    return UInt64(String(decoding: fields[19], as: UTF8.self))
 }
 
 extension ContainerState {

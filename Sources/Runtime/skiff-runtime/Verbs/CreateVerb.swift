@@ -94,12 +94,18 @@ struct ContainerRequest {
             launch.seal = context.seal
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            let cgroup = try ContainerGroup.make(spec, id: id, context)
+            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             state.scope = cgroup.scope
-            var running = try launch.start(in: cgroup)
+            let resources = spec.linux.resources
+            func finish() throws(RuntimeFailure) {
+                if isBegun { try cgroup.finish(resources) }
+                try context.states.write(config: text, of: id)
+            }
+            if !isBegun { try finish() }
+            var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil)
             context.log.debug("process \(running.pid) waits at the gate")
             state.pid = running.pid
             state.startTime = processStartTime(running.pid) ?? 0
@@ -114,7 +120,6 @@ struct ContainerRequest {
                         try TerminalMode(of: raw).withoutCarriageReturns.apply(to: raw)
                     }
                 }
-                try context.states.write(config: text, of: id)
                 try context.states.write(state)
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 if let pidFile { try replaceFile(pidFile, Array("\(state.pid)".utf8)) }
