@@ -119,19 +119,26 @@ public struct ContainerCheckpoint: Sendable {
         return facts
     }
 
-    /// The standard streams as they are now: those the container was made with were the caller's, and may be closed.
+    /// The standard streams by which a restore finds others in their place.
+    ///
+    /// The process may have replaced its own since it was made, and left those of the beginning to its children.
     private func streams(_ table: MountTable) -> StreamNames {
         StreamNames(
             (0...2).map { number in
-                guard let name = try? readLink("/proc/\(state.pid)/fd/\(number)") else { return "" }
-                let information = (try? readText("/proc/\(state.pid)/fdinfo/\(number)")) ?? ""
-                let line = information.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
-                let mount = line.flatMap { Int($0.dropFirst(7).drop { $0 == "\t" || $0 == " " }) }
-                guard let mount, let status = try? Linux.status("/proc/\(state.pid)/fd/\(number)", follow: true) else {
-                    return name
-                }
-                return OpenStream(name: name, mount: mount, inode: UInt64(status.st_ino)).restoredName(in: table)
+                let path = "/proc/\(state.pid)/fd/\(number)"
+                let first = state.streams.indices.contains(number) ? state.streams[number] : ""
+                guard let name = try? readLink(path), let status = try? Linux.status(path, follow: true),
+                    let mount = mount(of: number)
+                else { return first }
+                let now = OpenStream(name: name, mount: mount, inode: UInt64(status.st_ino)).restoredName(in: table)
+                return StreamNames.isInherited(now) || !StreamNames.isInherited(first) ? now : first
             })
+    }
+
+    private func mount(of number: Int) -> Int? {
+        let text = try? readText("/proc/\(state.pid)/fdinfo/\(number)")
+        let line = text?.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
+        return line.flatMap { Int($0.dropFirst(7).drop { $0 == "\t" || $0 == " " }) }
     }
 }
 

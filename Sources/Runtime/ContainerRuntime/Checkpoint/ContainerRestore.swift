@@ -87,6 +87,8 @@ public struct ContainerRestore: Sendable {
             throw error
         }
         let request = try request(facts)
+        let closed = try hostRootGroup.flatMap { (group) throws(RuntimeFailure) in try images.letIn(group: group) }
+        defer { images.close(to: closed) }
         var pid: pid_t = 0, master: Int32?
         do throws(RuntimeFailure) {
             let answer = try begun.exchange.finish(request) { (notification, descriptor) throws(RuntimeFailure) in
@@ -160,6 +162,9 @@ public struct ContainerRestore: Sendable {
         }
         return opened
     }
+
+    /// Who the container's group 0 is on the host, where it has a user namespace of its own.
+    private var hostRootGroup: gid_t? { spec.linux.gidMappings.first { $0.container == 0 }?.host }
 
     private func runHooks(_ pid: Int32) throws(RuntimeFailure) {
         let state = HookState(id: id, status: .creating, pid: pid, bundle: bundle, annotations: spec.annotations)

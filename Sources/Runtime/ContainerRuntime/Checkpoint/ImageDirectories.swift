@@ -30,6 +30,30 @@ struct ImageDirectories: Sendable {
         }
     }
 
+    /// Lets a group search the images' directory until the returned value is given back.
+    ///
+    /// CRIU opens images while it is root of the container's user namespace already, for whom a directory of mode 0700 is
+    /// closed.
+    ///
+    /// - Returns: what the directory was before; nil where nothing had to be changed.
+    func letIn(group: gid_t) throws(RuntimeFailure) -> (group: gid_t, mode: mode_t)? {
+        try step(.checkpoint) { () throws(SystemError) in
+            let before = try status(of: images.raw)
+            if before.permissions & 0o001 != 0 || (before.st_gid == group && before.permissions & 0o010 != 0) {
+                return nil
+            }
+            try setOwner(images.raw, uid: before.st_uid, gid: group)
+            try setMode(images.raw, before.permissions & ~0o070 | 0o010)
+            return (before.st_gid, before.permissions)
+        }
+    }
+
+    func close(to before: (group: gid_t, mode: mode_t)?) {
+        guard let before, let now = try? status(of: images.raw) else { return }
+        try? setOwner(images.raw, uid: now.st_uid, gid: before.group)
+        try? setMode(images.raw, before.mode)
+    }
+
     func write(_ streams: StreamNames) throws(RuntimeFailure) {
         try step(.checkpoint) { () throws(SystemError) in
             let file = try Linux.open(

@@ -27,13 +27,16 @@ public struct StreamNames: Sendable, Equatable {
 
     public var json: JSON { JSON(names) }
 
+    /// Whether the other side of a stream is outside the container.
+    static func isInherited(_ name: String) -> Bool { name.hasPrefix("pipe:[") || name.hasPrefix("file[") }
+
     /// The streams by the names CRIU knows them by, where they come from outside the container.
     ///
     /// CRIU makes a new pipe for one whose other end it does not see; under the name it takes ours instead.
     func inherited() -> [CRIUOptions.InheritedDescriptor] {
         var seen: Set<String> = []
         return names.prefix(3).enumerated().compactMap { number, name in
-            guard name.hasPrefix("pipe:[") || name.hasPrefix("file["), seen.insert(name).inserted else { return nil }
+            guard Self.isInherited(name), seen.insert(name).inserted else { return nil }
             return CRIUOptions.InheritedDescriptor(key: name, number: Int32(number))
         }
     }

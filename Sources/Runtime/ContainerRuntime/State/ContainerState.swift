@@ -34,6 +34,8 @@ public struct ContainerState: Sendable {
     public var ownsProcesses: Bool
     /// What is still to be run for it: at its start and after its end.
     public var hooks: RuntimeSpec.Hooks
+    /// What its standard streams were at its start, as `/proc/self/fd` names them; empty with a terminal.
+    public var streams: [String] = []
 
     public init(id: String, bundle: String, cgroup: String, rootfs: String, spec: RuntimeSpec) {
         self.id = id
@@ -220,6 +222,7 @@ extension ContainerState {
         }
         if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
         if !hooks.isEmpty { object["hooks"] = hooks.json }
+        if !streams.isEmpty { object["streams"] = JSON(streams) }
         return .object(object)
     }
 
@@ -243,6 +246,7 @@ extension ContainerState {
         }
         annotations = [:]
         for (key, value) in json["annotations"]?.objectValue ?? [:] { annotations[key] = value.stringValue }
+        streams = (json["streams"]?.arrayValue ?? []).map { $0.stringValue ?? "" }
         hooks = RuntimeSpec.Hooks()
         if let member = json["hooks"] {
             guard let read = try? RuntimeSpec.Hooks(json: member) else { return nil }

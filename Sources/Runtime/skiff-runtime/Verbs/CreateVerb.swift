@@ -99,6 +99,7 @@ struct ContainerRequest {
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             state.scope = cgroup.scope
+            if !process.terminal { state.streams = StreamNames.own().names }
             let resources = spec.linux.resources
             func finish() throws(RuntimeFailure) {
                 if isBegun { try cgroup.finish(resources) }

@@ -71,6 +71,7 @@ struct RestoreVerb: Verb {
             made = cgroup
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             state.scope = cgroup.scope
+            if spec.process?.terminal != true { state.streams = StreamNames.own().names }
             let restore = ContainerRestore(
                 id: id, spec: spec, rootfs: rootfs, bundle: bundle, place: states.directory(id), options: options)
             var running = try restore.start(with: program, in: cgroup) { (pid) throws(RuntimeFailure) in
