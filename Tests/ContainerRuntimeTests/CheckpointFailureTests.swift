@@ -217,13 +217,13 @@ struct CheckpointFailureTests {
         try install(restore: "\(notify); next > \(bundle.path)/reply; \(Self.failedRestore)")
         try bundle.write(command: ["sh"]) { spec in
             spec.hooks.prestart = [
-                RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "cat > \(bundle.path)/state"])
+                RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "cat > \(bundle.path)/told"])
             ]
             spec.hooks.createRuntime = [RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "echo no; exit 4"])]
         }
         let restored = try restore()
         #expect(restored.code == 1 && restored.errors.contains("createRuntime hook /bin/sh: exit status 4: no"))
-        let state = try JSON.parse(readFile(bundle.path + "/state"))
+        let state = try JSON.parse(readFile(bundle.path + "/told"))
         #expect(state["status"]?.stringValue == "creating" && state["pid"]?.intValue == 1)
         #expect(try readText(bundle.path + "/reply") == " 08 06 18 00")
         #expect(bundle.leftNothing)

@@ -26,7 +26,9 @@ public enum RuntimeFeatures {
                 ]),
             ]),
             "annotations": .object([
-                "org.skiff.libseccomp.version": .string(SeccompCompiler.libraryVersion)
+                // The name that engines ask runc by.
+                "org.opencontainers.runc.checkpoint.enabled": "true",
+                "org.skiff.libseccomp.version": .string(SeccompCompiler.libraryVersion),
             ]),
             "potentiallyUnsafeConfigAnnotations": .array([]),
         ])
