@@ -132,11 +132,16 @@ struct CheckpointDecisionTests {
         let names = StreamNames(["/dev/null", "pipe:[1]", ""])
         #expect(StreamNames(json: try JSON.parse(names.json.serialized())) == names)
         #expect(StreamNames(json: ["a": 1]) == nil)
-        let table = MountTable("7 1 0:1 / / rw - ext4 /dev/a rw\n")
-        let file = OpenStream(name: "/var/log/x", mount: 0x2f, inode: 0x1c3)
-        #expect(file.restoredName(in: table) == "file[2f:1c3]")
-        #expect(OpenStream(name: "/log", mount: 7, inode: 1).restoredName(in: table) == "/log")
-        #expect(OpenStream(name: "pipe:[3]", mount: 14, inode: 3).restoredName(in: table) == "pipe:[3]")
+    }
+
+    @Test func filesOfTheContainersOwnMountsAreNotOutside() {
+        let table = MountTable("47 1 0:1 / / rw - ext4 /dev/a rw\n")
+        #expect(StreamNames.file(mount: 47, inode: 451) == "file[2f:1c3]")
+        let names = StreamNames(["file[2f:1c3]", "file[30:1]", "pipe:[47]"])
+        #expect(names.outside(table) == StreamNames(["", "file[30:1]", "pipe:[47]"]))
+        #expect(names.outside(table).externals == ["file[30:1]"])
+        #expect(StreamNames.mount(information: "pos:\t0\nflags:\t0100000\nmnt_id:\t47\nino:\t451\n") == 47)
+        #expect(StreamNames.mount(information: "pos:\t0\n") == nil)
     }
 }
 

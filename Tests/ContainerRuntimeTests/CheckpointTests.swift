@@ -154,7 +154,7 @@ struct CheckpointTests {
     @Test func bindsAreFoundAgainWithWhatIsMountedBelowThem() throws {
         defer { bundle.remove() }
         let source = bundle.path + "/source"
-        try makeDirectories(source + "/below")
+        for directory in ["below", "inner"] { try makeDirectories(source + "/" + directory) }
         try writeFile(source + "/file", Array("outside\n".utf8))
         try writeFile(source + "/below/file", Array("deep\n".utf8))
         try makeSymlink(bundle.path + "/rootfs/link", to: "/real")
@@ -227,6 +227,10 @@ struct CheckpointTests {
     @Test func aUserNamespaceIsRestoredFromAClosedFolder() throws {
         defer { bundle.remove() }
         for directory in ["", "/rootfs", "/rootfs/tmp"] { try setMode(of: bundle.path + directory, 0o777) }
+        for name in ["/out", "/err"] {
+            try writeFile(bundle.path + name, [])
+            try setMode(of: bundle.path + name, 0o666)
+        }
         try start { spec in
             spec.linux.namespaces.append(.init(.user))
             spec.linux.uidMappings = [.init(container: 0, host: 200_000, size: 65536)]
@@ -237,7 +241,6 @@ struct CheckpointTests {
         let dumped = try checkpoint()
         try #require(dumped.code == 0, "\(dumped.errors)")
         let stopped = try #require(current())
-        for name in ["out", "err"] { try setMode(of: bundle.path + "/" + name, 0o666) }
         let restored = try restore()
         try #require(restored.code == 0, "\(restored.errors)")
         _ = try count(beyond: stopped)
@@ -290,13 +293,14 @@ struct CheckpointTests {
         _ = try count()
         #expect(try checkpoint().code == 0)
         let stopped = try #require(current())
+        // Files take the place of files: CRIU holds their type and mode against those that were.
+        let output = try open(bundle.path + "/out", O_WRONLY), errors = try open(bundle.path + "/err", O_WRONLY)
         let program = try Spawn(
             Bundle.program(),
             arguments: [
                 "skiff-runtime", "--root", bundle.path + "/state", "restore", "--bundle", bundle.path, "--image-path",
-                images,
-                bundle.id,
-            ]
+                images, bundle.id,
+            ], descriptors: [(output.raw, 1), (errors.raw, 2)]
         ).start()
         let process = try PidFD(program)
         _ = try count(beyond: stopped)

@@ -115,30 +115,8 @@ public struct ContainerCheckpoint: Sendable {
                 guard let opened = try? Linux.open(in: root.raw, destination.relative, O_PATH) else { return nil }
                 return try? readLink(opened.procPath)
             }, real: realPath)
-        facts.streams = streams(container)
+        facts.streams = StreamNames(state.streams).outside(container)
         return facts
-    }
-
-    /// The standard streams by which a restore finds others in their place.
-    ///
-    /// The process may have replaced its own since it was made, and left those of the beginning to its children.
-    private func streams(_ table: MountTable) -> StreamNames {
-        StreamNames(
-            (0...2).map { number in
-                let path = "/proc/\(state.pid)/fd/\(number)"
-                let first = state.streams.indices.contains(number) ? state.streams[number] : ""
-                guard let name = try? readLink(path), let status = try? Linux.status(path, follow: true),
-                    let mount = mount(of: number)
-                else { return first }
-                let now = OpenStream(name: name, mount: mount, inode: UInt64(status.st_ino)).restoredName(in: table)
-                return StreamNames.isInherited(now) || !StreamNames.isInherited(first) ? now : first
-            })
-    }
-
-    private func mount(of number: Int) -> Int? {
-        let text = try? readText("/proc/\(state.pid)/fdinfo/\(number)")
-        let line = text?.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
-        return line.flatMap { Int($0.dropFirst(7).drop { $0 == "\t" || $0 == " " }) }
     }
 }
 

@@ -1,12 +1,14 @@
+internal import CLinux
 public import JSON
 internal import Linux
 
-/// What a container's standard streams were when it was dumped, so that a restore can put others in their place.
+/// What a container's standard streams were at its start, so that a restore can put others in their place.
 ///
-/// The file is runc's `descriptors.json` in the images' directory: three names as `/proc/<pid>/fd` shows them.
+/// The form is runc's `descriptors.json` in the images' directory: three names as `/proc/<pid>/fd` shows them, files by mount and
+/// inode in hexadecimal, as CRIU asks for those from outside the container.
 /// ```
-/// ["/dev/null","pipe:[12235]","pipe:[12235]"]
-/// ["file[2c:5]","file[2f:1c3]","file[2f:1c3]"]     files from outside the container: mount and inode, hexadecimal
+/// ["/dev/pts/0","/dev/pts/0","/dev/pts/0"]
+/// ["file[1b:4]","pipe:[12235]","pipe:[12235]"]
 /// ```
 public struct StreamNames: Sendable, Equatable {
     public static let fileName = "descriptors.json"
@@ -16,8 +18,40 @@ public struct StreamNames: Sendable, Equatable {
     public init(_ names: [String]) { self.names = names }
 
     /// This process's own, which a container gets that has no terminal.
+    ///
+    /// Taken then and not at the dump: a shell that redirects a command has another file there for a moment.
     public static func own() -> StreamNames {
-        StreamNames((0...2).map { (try? readLink("/proc/self/fd/\($0)")) ?? "" })
+        StreamNames(
+            (Int32(0)...2).map { number in
+                guard let name = try? readLink("/proc/self/fd/\(number)") else { return "" }
+                // The kernel's own names, of pipes and sockets, are no paths.
+                guard name.hasPrefix("/"), let status = try? Linux.status(of: number),
+                    let text = try? readText("/proc/self/fdinfo/\(number)", limit: 4096),
+                    let mount = Self.mount(information: text)
+                else { return name }
+                return Self.file(mount: mount, inode: UInt64(status.st_ino))
+            })
+    }
+
+    static func file(mount: Int, inode: UInt64) -> String {
+        "file[\(String(mount, radix: 16)):\(String(inode, radix: 16))]"
+    }
+
+    /// The mount of an open file; `/proc/<pid>/fdinfo/<fd>`.
+    static func mount(information: String) -> Int? {
+        let line = information.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
+        return line.flatMap { Int($0.dropFirst(7).drop { $0 == "\t" || $0 == " " }) }
+    }
+
+    /// Those that are outside a container: files on its own mounts come back without our doing.
+    func outside(_ table: MountTable) -> StreamNames {
+        StreamNames(
+            names.map { name in
+                guard name.hasPrefix("file["), let colon = name.firstIndex(of: ":"),
+                    let mount = Int(name[..<colon].dropFirst(5), radix: 16)
+                else { return name }
+                return table.entries.contains { $0.id == mount } ? "" : name
+            })
     }
 
     public init?(json: JSON) {
@@ -45,22 +79,5 @@ public struct StreamNames: Sendable, Equatable {
     var externals: [String] {
         var seen: Set<String> = []
         return names.filter { $0.hasPrefix("file[") && seen.insert($0).inserted }
-    }
-}
-
-/// One of a process's open files, as far as it tells whose it is.
-struct OpenStream: Sendable {
-    /// As `/proc/<pid>/fd` shows it.
-    var name: String
-    /// The mount it was opened through; `/proc/<pid>/fdinfo`.
-    var mount: Int
-    var inode: UInt64
-    /// Whether the path leads to a file: pipes and sockets have a name of the kernel's.
-    var isFile: Bool { name.hasPrefix("/") }
-
-    /// The name under which it is restored: by mount and inode where the mount is none of the container's.
-    func restoredName(in table: MountTable) -> String {
-        guard isFile, !table.entries.contains(where: { $0.id == mount }) else { return name }
-        return "file[\(String(mount, radix: 16)):\(String(inode, radix: 16))]"
     }
 }

@@ -34,7 +34,7 @@ public struct ContainerState: Sendable {
     public var ownsProcesses: Bool
     /// What is still to be run for it: at its start and after its end.
     public var hooks: RuntimeSpec.Hooks
-    /// What its standard streams were at its start, as `/proc/self/fd` names them; empty with a terminal.
+    /// What its standard streams were at its start, as ``StreamNames`` has them; empty with a terminal.
     public var streams: [String] = []
 
     public init(id: String, bundle: String, cgroup: String, rootfs: String, spec: RuntimeSpec) {
