@@ -79,6 +79,8 @@ struct CheckpointTests {
         #expect(after["pid"]?.intValue != before["pid"]?.intValue)
         #expect(after["annotations"]?["org.example.a"]?.stringValue == "b")
         #expect(try readText(file) == "\(try #require(after["pid"]?.intValue))")
+        let isLost = try readText("/proc/\(try #require(after["pid"]?.intValue))/status").contains("NoNewPrivs:\t0")
+        #expect(restored.errors.contains("has not restored noNewPrivileges") == isLost, "what is lost is said")
         let first = try count(beyond: stopped)
         #expect(first < stopped + 1000, "it counts on, not anew")
         #expect(try bundle.runtime("exec", bundle.id, "true").code == 0)

@@ -4,7 +4,7 @@ internal import Linux
 /// CRIU, as it is installed on this host and proven to be new enough.
 public struct CRIUProgram: Sendable {
     let path: String
-    let version: CRIUVersion
+    public let version: CRIUVersion
 
     /// The oldest that tells when lazy pages are ready and takes pid namespaces from outside; criu(8).
     static let oldest = CRIUVersion(3, 15)

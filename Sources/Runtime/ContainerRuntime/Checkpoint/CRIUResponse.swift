@@ -44,14 +44,14 @@ struct CRIUResponse: Sendable {
 }
 
 /// CRIU's version, as it is compared.
-struct CRIUVersion: Sendable, Comparable, CustomStringConvertible {
+public struct CRIUVersion: Sendable, Comparable, CustomStringConvertible {
     let numbers: [Int32]
 
     init(_ major: Int32, _ minor: Int32, _ sublevel: Int32 = 0) { numbers = [major, minor, sublevel] }
 
-    static func < (left: CRIUVersion, right: CRIUVersion) -> Bool {
+    public static func < (left: CRIUVersion, right: CRIUVersion) -> Bool {
         left.numbers.lexicographicallyPrecedes(right.numbers)
     }
 
-    var description: String { numbers.map(String.init).joined(separator: ".") }
+    public var description: String { numbers.map(String.init).joined(separator: ".") }
 }

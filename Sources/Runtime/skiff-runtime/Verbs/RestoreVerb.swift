@@ -56,6 +56,14 @@ struct RestoreVerb: Verb {
         exitNow(end.code)
     }
 
+    /// Whether a process can gain no privileges by running a program; older versions of CRIU forget that.
+    ///
+    /// File: `/proc/<pid>/status`.
+    private static func mayGainNothing(_ pid: pid_t) -> Bool {
+        guard let text = try? readText("/proc/\(pid)/status", limit: 1 << 16) else { return true }
+        return !text.split(separator: "\n").contains("NoNewPrivs:\t0")
+    }
+
     /// Makes the container; on a failure nothing of it is left.
     ///
     /// - Returns: with the terminal's master, where there is one that no socket took.
@@ -81,6 +89,9 @@ struct RestoreVerb: Verb {
                 try states.write(state)
             }
             context.log.debug("container \(id) restored as process \(running.pid)")
+            if spec.process?.noNewPrivileges == true, !Self.mayGainNothing(running.pid) {
+                context.log.warning("container \(id): CRIU \(program.version) has not restored noNewPrivileges")
+            }
             do {
                 var master = running.takeMaster()
                 if let raw = master, let consoleSocket {
