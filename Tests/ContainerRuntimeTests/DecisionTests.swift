@@ -131,7 +131,7 @@ struct SeccompInstallationTests {
     @Test func aListenerNeedsItsSocketAndRules() throws {
         var seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
         seccomp.listenerPath = "/run/x"
-        #expect(throws: RuntimeFailure.self, "nothing is told") { try SeccompInstallation(seccomp) }
+        #expect(try SeccompInstallation(seccomp).notifies == false, "nothing is told")
         seccomp.rules = [.init(names: ["mkdir"], action: "SCMP_ACT_NOTIFY")]
         seccomp.flags = ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG"]
         let planned = try SeccompInstallation(seccomp)
@@ -156,5 +156,87 @@ struct NetworkDeviceTests {
 
     @Test func theHostsNamespaceIsNoPlaceToMoveThemTo() {
         #expect(throws: RuntimeFailure.self) { try PreparedNetworkDevices.plan(["eth0": ""], ownNamespace: false) }
+    }
+}
+
+struct CapabilityWarningTests {
+    @Test func whatCannotBeGrantedIsTold() {
+        var sets = RuntimeSpec.Capabilities()
+        sets.bounding = ["CAP_KILL", "CAP_UNKNOWN"]
+        sets.permitted = ["CAP_KILL", "CAP_CHOWN"]
+        sets.inheritable = ["CAP_KILL"]
+        sets.ambient = ["CAP_KILL", "CAP_CHOWN", "CAP_UNKNOWN"]
+        #expect(
+            sets.warnings == [
+                "unknown capabilities are left out: CAP_UNKNOWN",
+                "can't raise ambient capability CAP_CHOWN: it is not inheritable",
+            ])
+        sets.ambient = ["CAP_KILL"]
+        sets.bounding = []
+        #expect(sets.warnings.isEmpty)
+    }
+}
+
+struct NewerCallsTests {
+    private func seccomp(_ standard: String, _ names: [String]) -> RuntimeSpec.Seccomp {
+        var seccomp = RuntimeSpec.Seccomp(defaultAction: standard)
+        seccomp.rules = [.init(names: names, action: "SCMP_ACT_ALLOW")]
+        return seccomp
+    }
+
+    @Test func theHighestNumberOfAProfileIsFound() throws {
+        let native = SeccompCompiler.nativeArchitecture
+        let stub = try #require(NewerCalls(seccomp("SCMP_ACT_ERRNO", ["read", "openat2", "none"]), standard: .fail(1)))
+        let highest = try #require(SeccompCompiler.number(of: "openat2", on: native))
+        #expect(stub.limits == [.init(architecture: native, highest: UInt32(highest))])
+        #expect(NewerCalls(seccomp("SCMP_ACT_ALLOW", ["read"]), standard: .allow) == nil)
+        #expect(NewerCalls(seccomp("SCMP_ACT_ERRNO", ["read"]), standard: .fail(38)) == nil)
+        #expect(NewerCalls(seccomp("SCMP_ACT_ERRNO", []), standard: .fail(1)) == nil)
+    }
+
+    /// What `struct seccomp_data` of these would get: nil is the filter's own answer.
+    @Test(
+        arguments: [
+            (0xc000_003e, 100, nil), (0xc000_003e, 101, 38), (0xc000_003e, 0x4000_0065, nil),
+            (0x4000_0003, 50, nil), (0x4000_0003, 51, 38), (0xc000_00b7, 4000, nil),
+        ] as [(UInt32, UInt32, UInt32?)])
+    func onlyNewerCallsOfKnownConventionsFail(architecture: UInt32, number: UInt32, errno: UInt32?) throws {
+        let stub = NewerCalls(limits: [
+            .init(architecture: 0xc000_003e, highest: 100), .init(architecture: 0x4000_0003, highest: 50),
+        ])
+        #expect(try Self.answer(stub.program, architecture, number) == errno)
+    }
+
+    @Test func theWideConventionHasItsOwnLimit() throws {
+        let stub = NewerCalls(limits: [
+            .init(architecture: 0xc000_003e, highest: 100), .init(architecture: 0x4000_003e, highest: 200),
+        ])
+        #expect(try Self.answer(stub.program, 0xc000_003e, 101) == 38)
+        #expect(try Self.answer(stub.program, 0xc000_003e, 0x4000_0000 + 101) == nil)
+        #expect(try Self.answer(stub.program, 0xc000_003e, 0x4000_0000 + 201) == 38)
+    }
+
+    /// Runs the program as the kernel would.
+    private static func answer(_ program: [UInt8], _ architecture: UInt32, _ number: UInt32) throws -> UInt32? {
+        func word(_ at: Int) -> UInt32 {
+            (0..<4).reduce(0) { $0 | UInt32(program[at + $1]) << UInt32(8 * $1) }
+        }
+        var next = 0, register: UInt32 = 0
+        while next * 8 < program.count {
+            let code = program[next * 8], value = word(next * 8 + 4)
+            let ifTrue = Int(program[next * 8 + 2]), ifFalse = Int(program[next * 8 + 3])
+            next += 1
+            switch code {
+            case 0x20: register = value == 0 ? number : architecture
+            case 0x15: next += register == value ? ifTrue : ifFalse
+            case 0x25: next += register > value ? ifTrue : ifFalse
+            case 0x45: next += register & value != 0 ? ifTrue : ifFalse
+            case 0x05: next += Int(value)
+            case 0x06: return value & 0xffff
+            default: throw RuntimeFailure(.seccomp, "code \(code)")
+            }
+        }
+        #expect(next * 8 == program.count, "the filter begins right behind")
+        return nil
     }
 }

@@ -51,7 +51,7 @@ struct HookTests {
         for (line, state) in zip(all, states) {
             #expect(line[2] == line[0].replacing("createRuntime2", with: "createRuntime2") + "-hook")
             #expect((line[1] == own) == (line[0] != "createContainer"), "\(line[0]) ran in the wrong namespace")
-            #expect(line[3] == bundle.path)
+            #expect(line[3] == bundle.path + (line[0] == "createContainer" ? "/rootfs" : ""))
             #expect(state["id"]?.stringValue == bundle.id)
             #expect(state["bundle"]?.stringValue == bundle.path)
             #expect(state["annotations"]?["org.example.a"]?.stringValue == "b")
@@ -82,7 +82,7 @@ struct HookTests {
             }
         }
         #expect(result.code != 0)
-        #expect(result.errors.contains("\(point) hook /bin/sh: exit status 7: because of this"))
+        #expect(result.errors.contains("error running \(point) hook #0: /bin/sh: exit status 7: because of this"))
         #expect(!exists(bundle.path + "/rootfs/tmp/ran"))
         #expect(bundle.leftNothing)
     }
@@ -94,7 +94,7 @@ struct HookTests {
                 RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "sleep 1000"], timeout: 1)
             ]
         }
-        #expect(result.errors.contains("createRuntime hook /bin/sh: not done after 1 s"))
+        #expect(result.errors.contains("createRuntime hook #0: /bin/sh: not done after 1 s"))
         #expect(!exists(bundle.path + "/rootfs/tmp/ran"))
         #expect(bundle.leftNothing)
     }
@@ -102,7 +102,9 @@ struct HookTests {
     @Test func aHookThatIsNotThereIsNamed() throws {
         defer { bundle.remove() }
         let result = try bundle.run("true") { $0.hooks.prestart = [RuntimeSpec.Hook(path: "/no/such/hook")] }
-        #expect(result.errors.contains("prestart hook /no/such/hook: exit status 127: exec: no such file or directory"))
+        #expect(
+            result.errors.contains(
+                "prestart hook #0: /no/such/hook: exit status 127: exec: no such file or directory"))
     }
 
     @Test func aContainerWhosePoststartHookFailsIsStopped() throws {
@@ -111,7 +113,7 @@ struct HookTests {
             spec.hooks.poststart = [RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "exit 3"])]
         }
         let started = try bundle.runtime("start", bundle.id)
-        #expect(started.code != 0 && started.errors.contains("poststart hook /bin/sh: exit status 3"))
+        #expect(started.code != 0 && started.errors.contains("poststart hook #0: /bin/sh: exit status 3"))
         #expect(try bundle.waitForEnd(pid))
     }
 
@@ -125,7 +127,8 @@ struct HookTests {
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         #expect(try bundle.waitForEnd(pid))
         let deleted = try bundle.runtime("delete", bundle.id)
-        #expect(deleted.code == 0 && deleted.errors.contains("warning: poststop hook /bin/sh: exit status 3"))
+        #expect(deleted.code == 0)
+        #expect(deleted.errors.contains("warning: error running poststop hook #0: /bin/sh: exit status 3"))
         #expect(try notes().map { $0[0] } == ["last"])
         #expect(bundle.leftNothing)
     }

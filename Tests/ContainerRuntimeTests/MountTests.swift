@@ -100,6 +100,55 @@ struct MountTests {
         #expect(result.output == "0:0\n", "root on the host is root inside: \(result.errors)")
     }
 
+    @Test func aMappedSourceIsWhatEarlierMountsMadeOfIt() throws {
+        defer { bundle.remove() }
+        try writeFile(bundle.path + "/source/file", Array("seen\n".utf8))
+        var mount = RuntimeSpec.Mount(
+            destination: "/again", type: "bind", source: bundle.path + "/rootfs/there", options: ["bind"])
+        (mount.uidMappings, mount.gidMappings) = (
+            [RuntimeSpec.IDMapping(container: 0, host: 4000, size: 10)],
+            [RuntimeSpec.IDMapping(container: 0, host: 4000, size: 10)]
+        )
+        let result = try bundle.run("cat /again/file; stat -c %u /again/file", mounts: bind("bind") + [mount])
+        if result.errors.contains("id mapping"), result.errors.contains("invalid argument") { return }
+        #expect(result.output == "seen\n4000\n", "\(result.errors)")
+    }
+
+    @Test func aBindThatNamesAttributesHasNoOthers() throws {
+        defer { bundle.remove() }
+        let source = try MountTree(type: "tmpfs", source: "tmpfs", attributes: [.noExec, .noSUID, .noAccessTime])
+        let place = try open(bundle.path + "/source", O_PATH)
+        try source.attach(over: place.raw)
+        defer { try? detachMount(bundle.path + "/source") }
+        let named = try bundle.run("cat /proc/self/mountinfo", mounts: bind("bind", "nodev"))
+        let options = try #require(line(named.output, "/there"), "\(named.errors)").split(separator: " ")[5]
+        #expect(options == "rw,nodev,noatime")
+        let plain = try bundle.run("cat /proc/self/mountinfo", mounts: bind("bind"))
+        #expect(try #require(line(plain.output, "/there")).contains("nosuid,noexec,noatime"))
+    }
+
+    @Test func whatTheHostForbidsStaysForbiddenInAUserNamespace() throws {
+        defer { bundle.remove() }
+        let source = try MountTree(type: "tmpfs", source: "tmpfs", attributes: [.readOnly, .noExec])
+        let place = try open(bundle.path + "/source", O_PATH)
+        try source.attach(over: place.raw)
+        defer { try? detachMount(bundle.path + "/source") }
+        func run(_ options: String...) throws -> Bundle.Output {
+            let mount = RuntimeSpec.Mount(
+                destination: "/there", type: "bind", source: bundle.path + "/source", options: options)
+            try? makeDirectories(bundle.path + "/rootfs/there")
+            return try bundle.run("cat /proc/self/mountinfo", mounts: [mount]) { spec in
+                spec.linux.namespaces.append(.init(.user))
+                spec.linux.uidMappings = [.init(container: 0, host: 200_000, size: 65536)]
+                spec.linux.gidMappings = spec.linux.uidMappings
+            }
+        }
+        let kept = try run("bind", "nodev")
+        #expect(try #require(line(kept.output, "/there"), "\(kept.errors)").contains("ro,nodev,noexec"))
+        let refused = try run("bind", "rw")
+        #expect(refused.code != 0 && refused.errors.contains("mount_setattr"), "\(refused.output)\(refused.errors)")
+    }
+
     @Test func anIdMapWithoutMappingsIsRefused() throws {
         defer { bundle.remove() }
         let result = try bundle.run("true", mounts: bind("bind", "idmap"))

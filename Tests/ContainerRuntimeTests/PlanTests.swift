@@ -36,8 +36,37 @@ struct PlannedMountTests {
         #expect(throws: RuntimeFailure.self) { try plan("bind", options) }
     }
 
-    @Test func aRelativeDestinationIsRefused() {
-        #expect(throws: RuntimeFailure.self) { try PlannedMount(RuntimeSpec.Mount(destination: "d", type: "tmpfs")) }
+    @Test func aRelativeDestinationIsMeantFromTheRoot() throws {
+        #expect(try PlannedMount(RuntimeSpec.Mount(destination: "d/e", type: "tmpfs")).destination == "/d/e")
+        #expect(throws: RuntimeFailure.self) { try PlannedMount(RuntimeSpec.Mount(destination: "", type: "tmpfs")) }
+    }
+
+    /// mount(2), "Remounting an existing mount": flags that are not named are cleared; access times are one choice.
+    @Test(
+        arguments: [
+            (["ro"], [.noSUID, .noDevices, .noExec, .noSymlinkFollow], [.noSymlinkFollow]),
+            (["rw", "nodev"], [.readOnly, .noSUID, .noExec, .noSymlinkFollow], [.readOnly, .noSymlinkFollow]),
+            (["atime"], [.readOnly, .noSUID, .noDevices, .noExec, .noSymlinkFollow], [.noSymlinkFollow]),
+            (
+                ["ro", "noatime"],
+                [.noSUID, .noDevices, .noExec, .noSymlinkFollow, .accessTimeMask, .noDirectoryAccessTime],
+                [.noSymlinkFollow, .accessTimeMask, .noDirectoryAccessTime]
+            ),
+        ] as [([String], MountAttributes, MountAttributes)])
+    func aBindHasTheAttributesItNames(options: [String], all: MountAttributes, locked: MountAttributes) throws {
+        let mount = try plan("bind", options)
+        #expect(mount.namesAttributes && mount.clearedOfCopy == [all, locked])
+    }
+
+    @Test func aBindThatNamesNoneKeepsItsSources() throws {
+        #expect(try plan("bind", ["rbind", "rprivate", "rro"]).namesAttributes == false)
+        #expect(try plan("bind", ["norelatime"]).namesAttributes)
+    }
+
+    @Test func theLastChoiceOfAccessTimesHolds() throws {
+        #expect(try plan("tmpfs", ["noatime", "strictatime"]).attributes == .strictAccessTime)
+        #expect(try plan("tmpfs", ["strictatime", "relatime"]).attributes == [])
+        #expect(try plan("none", ["rbind", "ratime"]).recursiveCleared == .accessTimeMask)
     }
 }
 
@@ -85,6 +114,22 @@ struct LaunchPlanTests {
 
     @Test func aContainerWithoutAMountNamespaceIsRefused() {
         #expect(throws: RuntimeFailure.self) { try plan { $0.linux.namespaces = [.init(.pid)] } }
+    }
+
+    @Test func aRelativeSourceIsTheBundles() throws {
+        let plan = try plan {
+            $0.mounts = [RuntimeSpec.Mount(destination: "/d", type: "bind", source: "below/s", options: ["bind"])]
+        }
+        #expect(plan.mounts[0].kind == .bind(source: "//below/s", recursive: false))
+    }
+
+    @Test func aDeadlineOnSomeProcessorsIsRefused() {
+        #expect(throws: RuntimeFailure.self) {
+            try plan {
+                $0.process?.scheduler = RuntimeSpec.Scheduler(policy: "SCHED_DEADLINE")
+                $0.linux.resources.cpu.cpus = "0"
+            }
+        }
     }
 
     @Test func anEmptyCommandIsRefused() {

@@ -90,6 +90,37 @@ struct ProcessSettingsTests {
         #expect(refused.errors.contains("soft 2 is above hard 1"))
     }
 
+    @Test func aConfinedCallerConfinesNoContainer() throws {
+        defer { bundle.remove() }
+        let own = try ProcessorSet.current()
+        defer { try? own.confine() }
+        func line(_ text: String) -> String? {
+            text.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list") }.map(String.init)
+        }
+        let all = try line(readText("/proc/self/status"))
+        try ProcessorSet([0]).confine()
+        let result = try bundle.run("grep Cpus_allowed_list /proc/self/status")
+        #expect(line(result.output) == all, "\(result.output)\(result.errors)")
+    }
+
+    @Test func groupsOfTheCallerAreKeptWhereAnAnnotationSaysSo() throws {
+        defer { bundle.remove() }
+        let program = try Bundle.program()
+        try bundle.write(command: ["grep", "Groups", "/proc/self/status"]) {
+            $0.annotations = ["run.oci.keep_original_groups": "1"]
+        }
+        let out = try open(bundle.path + "/groups", O_WRONLY | O_CREAT, mode: 0o600)
+        let pid = try Spawn(
+            "/usr/bin/setpriv",
+            arguments: [
+                "setpriv", "--groups", "1,2,3", program, "--root", bundle.path + "/state", "run", "--bundle",
+                bundle.path, bundle.id,
+            ], descriptors: [(out.raw, 1)]
+        ).start()
+        #expect(try PidFD(pid).wait() == .exited(0))
+        #expect(try readText(bundle.path + "/groups") == "Groups:\t1 2 3 \n")
+    }
+
     @Test func whatEntersRunsOnItsProcessors() throws {
         defer { bundle.remove() }
         _ = try bundle.create("sleep 100") { $0.process?.execCPUAffinity = .init(initial: "0-1", final: "0") }

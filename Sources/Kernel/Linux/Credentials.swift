@@ -118,14 +118,16 @@ public func become(uid: uid_t, gid: gid_t, groups: [gid_t]?) throws(SystemError)
 ///
 /// There they stay as they are, and asking for some is an error: who maps only itself can drop none. See
 /// user_namespaces(7), "The /proc/pid/setgroups file".
-public func becomeAsAllowed(uid: uid_t, gid: gid_t, groups: [gid_t]) throws(SystemError) {
+///
+/// - Parameter groups: nil leaves them as they are.
+public func becomeAsAllowed(uid: uid_t, gid: gid_t, groups: [gid_t]?) throws(SystemError) {
     do throws(SystemError) { try become(uid: uid, gid: gid, groups: groups) } catch {
         // With the right to change them it is the namespace that forbids it. The file is not asked: a container's /proc may
         // say anything.
         guard error.call == "setgroups", error.errno == EPERM,
             try permittedCapabilities().contains(number: Int32(CAP_SETGID))
         else { throw error }
-        guard groups.allSatisfy({ $0 == gid }) else {
+        guard let groups, groups.allSatisfy({ $0 == gid }) else {
             throw error.about("additional groups, which this user namespace does not allow")
         }
         try become(uid: uid, gid: gid, groups: nil)

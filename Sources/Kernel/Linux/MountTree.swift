@@ -82,20 +82,6 @@ public struct MountTree: ~Copyable {
         descriptor = OwnedDescriptor(owning: try check("open_tree") { open_tree(opened, "", flags) })
     }
 
-    /// Shows the owners of files by the mappings of a user namespace.
-    ///
-    /// C function: `mount_setattr(MOUNT_ATTR_IDMAP)`. Before the mount is attached, with `CAP_SYS_ADMIN` in the user namespace
-    /// the file system was mounted in.
-    public func mapOwners(by userNamespace: Int32, recursive: Bool) throws(SystemError) {
-        var change = mount_attr()
-        change.attr_set = UInt64(MOUNT_ATTR_IDMAP)
-        change.userns_fd = UInt64(userNamespace)
-        let flags = UInt32(AT_EMPTY_PATH) | (recursive ? UInt32(AT_RECURSIVE) : 0)
-        try check("mount_setattr", "id mapping") {
-            mount_setattr(raw, "", flags, &change, MemoryLayout<mount_attr>.size)
-        }
-    }
-
     /// Puts the mount over an open file or directory.
     ///
     /// C function: `move_mount`.
@@ -111,6 +97,20 @@ public struct MountTree: ~Copyable {
         set: MountAttributes = [], clear: MountAttributes = [], recursive: Bool = false
     ) throws(SystemError) {
         try changeMount(raw, set: set, clear: clear, recursive: recursive)
+    }
+}
+
+/// Shows the owners of files by the mappings of a user namespace.
+///
+/// C function: `mount_setattr(MOUNT_ATTR_IDMAP)`. Before the mount is attached, with `CAP_SYS_ADMIN` in the user namespace
+/// the file system was mounted in.
+public func mapOwners(of tree: Int32, by userNamespace: Int32, recursive: Bool) throws(SystemError) {
+    var change = mount_attr()
+    change.attr_set = UInt64(MOUNT_ATTR_IDMAP)
+    change.userns_fd = UInt64(userNamespace)
+    let flags = UInt32(AT_EMPTY_PATH) | (recursive ? UInt32(AT_RECURSIVE) : 0)
+    try check("mount_setattr", "id mapping") {
+        mount_setattr(tree, "", flags, &change, MemoryLayout<mount_attr>.size)
     }
 }
 

@@ -89,6 +89,9 @@ public struct ProcessorSet: Sendable, Hashable {
 
     private init(words: [UInt]) { self.words = words }
 
+    /// As many as the kernel can be built for; it takes of them what the machine and the process's cpuset have.
+    public static let all = ProcessorSet(words: [UInt](repeating: .max, count: 128))
+
     /// Those this process may run on.
     ///
     /// C function: `sched_getaffinity`.

@@ -114,6 +114,31 @@ public struct SeccompCompiler: ~Copyable {
         return number < 0 ? nil : number
     }
 
+    /// The number of a call in a calling convention, nil when it has none there.
+    ///
+    /// C function: `seccomp_syscall_resolve_name_arch`.
+    ///
+    /// - Parameter architecture: libseccomp's token.
+    public static func number(of syscall: String, on architecture: UInt32) -> Int32? {
+        let number = seccomp_syscall_resolve_name_arch(architecture, syscall)
+        return number < 0 ? nil : number
+    }
+
+    /// libseccomp's token of this machine's own calling convention.
+    ///
+    /// C function: `seccomp_arch_native`.
+    public static var nativeArchitecture: UInt32 { seccomp_arch_native() }
+
+    /// libseccomp's token of a calling convention, nil when it knows none of the name.
+    ///
+    /// C function: `seccomp_arch_resolve_name`.
+    ///
+    /// - Parameter name: libseccomp's lower-case name: `x86`, `x32`, `arm`.
+    public static func architecture(named name: String) -> UInt32? {
+        let token = seccomp_arch_resolve_name(name)
+        return token == 0 ? nil : token
+    }
+
     /// The version of the library that compiles, for cache keys.
     ///
     /// C function: `seccomp_version`.

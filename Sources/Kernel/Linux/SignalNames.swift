@@ -11,6 +11,13 @@ public enum Signals {
         ("PROF", SIGPROF), ("WINCH", SIGWINCH), ("IO", SIGIO), ("POLL", SIGIO), ("PWR", 30), ("SYS", SIGSYS),
     ]
 
+    /// What the C library calls a signal: "bad system call".
+    ///
+    /// C function: `strsignal`.
+    public static func words(_ signal: Int32) -> String? {
+        strsignal(signal).map { String(cString: $0).lowercased() }
+    }
+
     /// The number of `TERM`, `SIGTERM`, `sigterm`, `15`, `RTMIN+3`; nil when there is no such signal.
     public static func number(_ text: String) -> Int32? {
         if let number = Int32(text) { return (1...64).contains(number) ? number : nil }

@@ -30,7 +30,16 @@ public enum RuntimeFeatures {
                 "org.opencontainers.runc.checkpoint.enabled": "true",
                 "org.skiff.libseccomp.version": .string(SeccompCompiler.libraryVersion),
             ]),
-            "potentiallyUnsafeConfigAnnotations": .array([]),
+            "potentiallyUnsafeConfigAnnotations": .array([.string(keepsGroups)]),
         ])
     }
+
+    /// crun's annotation by which a process keeps its maker's supplementary groups, whatever the document's user says:
+    /// `podman run --group-add keep-groups` sets it.
+    static let keepsGroups = "run.oci.keep_original_groups"
+
+    /// What crun's `--version` calls what this build can do, for those who look there.
+    ///
+    /// Its `SYSTEMD` means more than the cgroup driver: a notify socket for the container, which is not there.
+    public static let words = ["SELINUX", "APPARMOR", "CAP", "SECCOMP", "EBPF"]
 }

@@ -71,12 +71,17 @@ enum SkiffRuntime {
         return false
     }
 
-    /// The lines engines read: the name and version, the specification's version, libseccomp's.
+    /// The lines engines read: the name and version, the specification's version, libseccomp's; then, as crun has it, what
+    /// this build can do.
+    ///
+    /// The commit is not known to the build.
     private static func versionText(_ program: String) -> String {
         """
         \(program) version \(version)
+        commit: unknown
         spec: \(RuntimeSpec.currentVersion)
         libseccomp: \(SeccompCompiler.libraryVersion)
+        \(RuntimeFeatures.words.map { "+\($0)" }.joined(separator: " "))
         """
     }
 }

@@ -155,10 +155,9 @@ extension RuntimeSpec.Resources {
             // A negative number is Go's way to say "all".
             rule.major = try entry.integer("major").flatMap { $0 < 0 ? nil : $0 }
             rule.minor = try entry.integer("minor").flatMap { $0 < 0 ? nil : $0 }
-            rule.access = try entry.string("access") ?? "rwm"
-            if rule.access.isEmpty || !rule.access.allSatisfy({ "rwm".contains($0) }) {
-                throw entry.failure("access", "letters out of rwm are needed")
-            }
+            // Other letters mean nothing to the kernel; runc passes over them, and documents have them.
+            rule.access = (try entry.string("access") ?? "rwm").filter { "rwm".contains($0) }
+            if rule.access.isEmpty { throw entry.failure("access", "letters out of rwm are needed") }
             devices.append(rule)
         }
         if var entry = try members.object("memory") { memory = try Memory(&entry) }

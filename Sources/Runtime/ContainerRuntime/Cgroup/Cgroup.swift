@@ -161,6 +161,10 @@ public struct Cgroup: Sendable {
         try step(.cgroup) { () throws(SystemError) in try driver.freeze(frozen) }
     }
 
+    /// Puts a process that was moved to another group's freezer back into this one's, so that it can be killed; on v2 a
+    /// frozen process can.
+    public func takeBack(_ pid: pid_t) throws(SystemError) { try driver.takeBack(pid) }
+
     /// Whether the group is stopped now; false where that cannot be told.
     public func isFrozen() -> Bool { driver.isFrozen() }
 
@@ -275,6 +279,7 @@ protocol CgroupDriver: Sendable {
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership
     func processes() throws(SystemError) -> [pid_t]
     func freeze(_ frozen: Bool) throws(SystemError)
+    func takeBack(_ pid: pid_t) throws(SystemError)
     func isFrozen() -> Bool
     func kill() throws(SystemError)
     func statistics() -> CgroupStatistics
@@ -286,6 +291,7 @@ protocol CgroupDriver: Sendable {
 extension CgroupDriver {
     func begin() throws(SystemError) -> Bool { false }
     func finish() throws(SystemError) {}
+    func takeBack(_ pid: pid_t) throws(SystemError) {}
 }
 
 /// No group: limits are refused, the rest has nothing to do.

@@ -169,6 +169,11 @@ struct CgroupV1: CgroupDriver {
         throw SystemError("freezer.state", errno: EBUSY, subject: path)
     }
 
+    func takeBack(_ pid: pid_t) throws(SystemError) {
+        guard let directory = directory(of: "freezer") else { return }
+        try writeControl(directory + "/cgroup.procs", "\(pid)")
+    }
+
     func isFrozen() -> Bool {
         guard let directory = directory(of: "freezer") else { return false }
         return (try? readText(directory + "/freezer.state"))?.hasPrefix("THAWED") == false

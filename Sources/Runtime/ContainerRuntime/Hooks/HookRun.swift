@@ -35,19 +35,19 @@ public struct HookRun: Sendable {
 
     /// Runs all; the first that fails ends it.
     public func run() throws(RuntimeFailure) {
-        for hook in hooks { try run(hook) }
+        for (number, hook) in hooks.enumerated() { try run(hook, number) }
     }
 
     /// Runs all, whatever fails, and says what did.
     public func runAll() -> [RuntimeFailure] {
         var failures: [RuntimeFailure] = []
-        for hook in hooks {
-            do throws(RuntimeFailure) { try run(hook) } catch { failures.append(error) }
+        for (number, hook) in hooks.enumerated() {
+            do throws(RuntimeFailure) { try run(hook, number) } catch { failures.append(error) }
         }
         return failures
     }
 
-    private func run(_ hook: RuntimeSpec.Hook) throws(RuntimeFailure) {
+    private func run(_ hook: RuntimeSpec.Hook, _ number: Int) throws(RuntimeFailure) {
         let (input, output) = try step(.hooks) { () throws(SystemError) in
             (
                 SharedDescriptor(try memoryFile("state", state.json.serialized())),
@@ -68,7 +68,7 @@ public struct HookRun: Sendable {
         if isOver, case .exited(0) = end { return }
         var problem = isOver ? Self.words(end) : "not done after \(hook.timeout ?? 0) s"
         if let said = Self.lastLine(output.raw) { problem += ": \(said)" }
-        throw RuntimeFailure(.hooks, "\(point.rawValue) hook \(hook.path): \(problem)")
+        throw RuntimeFailure(.hooks, "error running \(point.rawValue) hook #\(number): \(hook.path): \(problem)")
     }
 
     /// True once the process has ended, false when the time is up before.
@@ -89,7 +89,7 @@ public struct HookRun: Sendable {
     private static func words(_ end: ProcessEnd?) -> String {
         switch end {
         case .exited(let code): "exit status \(code)"
-        case .killed(let signal): "killed by signal \(signal)"
+        case .killed(let signal): "killed by signal \(signal)" + (Signals.words(signal).map { ": \($0)" } ?? "")
         case nil: "its end was lost"
         }
     }
@@ -116,6 +116,15 @@ public struct HookRun: Sendable {
             try? writeAll(output, "\(error)\n")
         }
         exitNow(127)
+    }
+}
+
+extension RuntimeSpec.Hook {
+    /// The hook with the program's environment, where it names none of its own.
+    func inheriting(_ environment: [String]) -> RuntimeSpec.Hook {
+        var hook = self
+        if hook.environment.isEmpty { hook.environment = environment }
+        return hook
     }
 }
 

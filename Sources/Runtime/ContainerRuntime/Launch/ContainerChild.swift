@@ -8,6 +8,7 @@ struct ContainerChild {
     let plan: LaunchPlan
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
+    let home: JoinedNamespaces.Home
     var sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
@@ -38,12 +39,14 @@ struct ContainerChild {
             try becomeOwner()
             if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
+        // Whoever calls may be confined itself; the container's processors are its cgroup's alone.
+        try? ProcessorSet.all.confine()
         if joinsLate {
             try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
         } else {
             try step(.cgroup) { () throws(SystemError) in try membership.join() }
         }
-        try joined.enterAll()
+        try joined.enterAll(besides: home)
         if plan.createsCgroupNamespace, !joinsLate {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
@@ -77,8 +80,8 @@ struct ContainerChild {
             try masks.protect(spec.linux.readonlyPaths, in: root)
         }
         try makeWorkingDirectory(in: root)
-        try step(.mounts) { () throws(SystemError) in try mountStep.protect(plan.mounts, in: root) }
-        try stopForHooks(peer)
+        try step(.mounts) { () throws(SystemError) in try mountStep(peer).protect(plan.mounts, in: root) }
+        try stopForHooks(peer, in: root)
         try step(.rootfs) { () throws(SystemError) in
             if spec.root.readonly { try changeMount(root.raw, set: .readOnly) }
             try root.pivot(avoidingPivotRoot: launch.avoidsPivotRoot)
@@ -111,7 +114,8 @@ struct ContainerChild {
             try awaitStart(gate)
         }
         try HookRun(
-            .startContainer, spec.hooks.startContainer, state: launch.hookState.with(.created, pid: processNumber())
+            .startContainer, spec.hooks.startContainer.map { $0.inheriting(program.environment) },
+            state: launch.hookState.with(.created, pid: processNumber())
         ).run()
         if launch.reapingInit { try step(.exec) { () throws(SystemError) in try ReapingInit.splitOff() } }
         let failure = execute(
@@ -134,7 +138,7 @@ struct ContainerChild {
     private func becomeOwner() throws(RuntimeFailure) {
         let user = UserMappings.owner(by: plan.mappings, else: plan.process.user)
         try step(.user) { () throws(SystemError) in
-            try becomeAsAllowed(uid: user.uid, gid: user.gid, groups: [])
+            try becomeAsAllowed(uid: user.uid, gid: user.gid, groups: plan.process.keepsGroups ? nil : [])
         }
     }
 
@@ -155,7 +159,7 @@ struct ContainerChild {
     }
 
     /// Everything is mounted and the old root is still there: the parent's turn, then that of the hooks in here.
-    private func stopForHooks(_ peer: Int32) throws(RuntimeFailure) {
+    private func stopForHooks(_ peer: Int32, in root: borrowing ContainerRoot) throws(RuntimeFailure) {
         let hooks = launch.spec.hooks
         guard
             interfaces != nil || !hooks.prestart.isEmpty || !hooks.createRuntime.isEmpty
@@ -163,18 +167,20 @@ struct ContainerChild {
         else { return }
         try LaunchChannel.stopWhenMounted(peer)
         if let interfaces { try interfaces.setUp() }
+        if hooks.createContainer.isEmpty { return }
+        // Where runc has them begin: they find the container's files by relative paths, and the host's by absolute ones.
+        try step(.hooks) { () throws(SystemError) in try changeDirectory(root.raw) }
         try HookRun(
-            .createContainer, hooks.createContainer, state: launch.hookState.with(.creating, pid: processNumber()),
-            directory: launch.bundle
+            .createContainer, hooks.createContainer, state: launch.hookState.with(.creating, pid: processNumber())
         ).run()
     }
 
-    private var mountStep: MountStep {
+    private func mountStep(_ peer: Int32) -> MountStep {
         let namespaces = Set(launch.spec.linux.namespaces.map(\.kind))
         return MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
             inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources,
-            sharesProcesses: !namespaces.contains(.pid), sharesQueues: !namespaces.contains(.ipc))
+            parent: peer, sharesProcesses: !namespaces.contains(.pid), sharesQueues: !namespaces.contains(.ipc))
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.
@@ -187,11 +193,11 @@ struct ContainerChild {
             if plan.created.contains(.mount) { launch.seal?.attach() }
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
-        let mounts = mountStep
+        let mounts = mountStep(peer)
         var isMember = !joinsLate
         for (number, mount) in plan.mounts.enumerated() {
-            // What needs the groups, or is counted by them.
-            if !isMember, mount.kind == .cgroup || mount.copiesUp {
+            // What needs the groups, is counted by them, or waits for another answer of the parent's than theirs.
+            if !isMember, mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil {
                 try joinGroup(peer)
                 isMember = true
             }

@@ -34,6 +34,8 @@ public enum StartGate: Sendable {
 ///   writes uid/gid maps ─── "go" ──────▶  waits for it if there is a new user namespace
 ///                                         joins cgroups and namespaces, mounts
 ///   makes the v1 groups ─── "group" ───▶  where it was only begun: namespaces and mounts first, then waits and joins
+///   ◀─────── "map" + mount ────────────   for each mount with mapped owners: waits
+///   maps its owners ─────── "go" ──────▶
 ///   ◀────────── "mounted" ──────────────  only with hooks or interfaces: waits
 ///   runs hooks, moves interfaces ─ "go" ▶
 ///                                         pivots, confines itself
@@ -103,9 +105,10 @@ public struct ContainerLaunch: Sendable {
         let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
         var duties = try duties(plan)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
-        let home = try joined.enterForChildren()
+        let home = try joined.enterForChildren(unprivileged: plan.mappings != nil || joined.user != nil)
         let passesOn = joined.user != nil || home.isRefused
         duties.passesOn = passesOn
+        duties.ownerNamespaces = sources.ownerNamespaces
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
@@ -118,7 +121,7 @@ public struct ContainerLaunch: Sendable {
         }
         if cloned.isChild {
             var child = ContainerChild(
-                launch: self, plan: plan, membership: membership, joined: joined, sources: sources,
+                launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
                 devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
                 entersProcessesLate: home.isRefused, joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }

@@ -41,7 +41,8 @@ public struct ExecLaunch: Sendable {
     ///
     /// - Parameter target: the container's first process, still running.
     public func start(target: borrowing PidFD, in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
-        let planned = try PlannedProcess(process, settings, filter: filter)
+        var planned = try PlannedProcess(process, settings, filter: filter)
+        planned.keepsGroups = annotations[RuntimeFeatures.keepsGroups] != nil
         let affinity = try ExecAffinity(process.execCPUAffinity)
         let duties = try duties(planned)
         let group = try cgroup.entering(besides: initPid)
@@ -136,6 +137,7 @@ struct ExecChild {
             try resetSignals()
             try startSession()
         }
+        if affinity.isUnsaid { try? ProcessorSet.all.confine() }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
         // Entering the mount namespace also makes its root this process's root and directory.
@@ -146,7 +148,7 @@ struct ExecChild {
                 uid: launch.settings.uidMappings, gid: launch.settings.gidMappings, of: "linux")
             let owner = UserMappings.owner(by: mappings, else: process.user)
             try step(.user) { () throws(SystemError) in
-                try becomeAsAllowed(uid: owner.uid, gid: owner.gid, groups: [])
+                try becomeAsAllowed(uid: owner.uid, gid: owner.gid, groups: process.keepsGroups ? nil : [])
             }
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
@@ -235,6 +237,8 @@ private struct ProcessEntry {
 struct ExecAffinity: Sendable, Equatable {
     let initial: ProcessorSet?
     let final: ProcessorSet?
+    /// Whether the processors are those of the cgroup, and not the caller's.
+    var isUnsaid: Bool { initial == nil && final == nil }
 
     init(_ asked: RuntimeSpec.CPUAffinity?) throws(RuntimeFailure) {
         initial = try Self.set(asked?.initial, "initial")

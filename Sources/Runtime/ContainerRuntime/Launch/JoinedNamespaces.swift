@@ -46,16 +46,34 @@ struct JoinedNamespaces: Sendable {
     ///
     /// - Returns: with ``Home/isRefused`` where only the user namespace to join gives the right to, or where there would be no
     ///   way back: it asks for rights over the caller's own pid namespace.
-    func enterForChildren() throws(RuntimeFailure) -> Home {
-        guard let target = entries.first(where: { $0.kind == .pid }) else { return Home(pid: nil, isRefused: false) }
-        if isInUserNamespace() { return Home(pid: nil, isRefused: true) }
+    ///
+    /// - Parameter unprivileged: whether the child will be in another user namespace than this process, which gives it no
+    ///   rights over namespaces of the host's: those that can be are entered here.
+    func enterForChildren(unprivileged: Bool) throws(RuntimeFailure) -> Home {
+        var home = Home()
+        if unprivileged {
+            for entry in entries where Self.ahead.contains(entry.kind) {
+                guard let own = try? open("/proc/self/ns/\(entry.kind.procName)", O_RDONLY) else { continue }
+                // It may be one that only the user namespace gives rights over: the child tries again.
+                if (try? Linux.enter(entry.kind.flag, of: entry.descriptor.raw)) == nil { continue }
+                home.left.append((entry.kind, SharedDescriptor(own)))
+            }
+        }
+        guard let target = entries.first(where: { $0.kind == .pid }) else { return home }
+        home.isRefused = true
+        if isInUserNamespace() { return home }
         let own = try step(.namespaces) { () throws(SystemError) in try open("/proc/self/ns/pid", O_RDONLY) }
         do throws(SystemError) { try Linux.enter(.pid, of: target.descriptor.raw) } catch {
-            if error.errno == EPERM, user != nil { return Home(pid: nil, isRefused: true) }
+            if error.errno == EPERM, user != nil { return home }
+            try? home.leave()
             throw RuntimeFailure(.namespaces, Self.explain(error, target))
         }
-        return Home(pid: SharedDescriptor(own), isRefused: false)
+        home.left.append((.pid, SharedDescriptor(own)))
+        home.isRefused = false
+        return home
     }
+
+    private static let ahead: Set<RuntimeSpec.Namespace.Kind> = [.network, .ipc, .uts]
 
     /// On the way, behind ``enterUser()``: the same for the next child of this process.
     func enterProcesses() throws(RuntimeFailure) {
@@ -70,9 +88,10 @@ struct JoinedNamespaces: Sendable {
         for entry in entries where entry.kind == .user { try Self.enter(entry) }
     }
 
-    /// In the child: joins all but the user namespace, in which it is, and the pid namespace, in which it was born.
-    func enterAll() throws(RuntimeFailure) {
-        for entry in entries where entry.kind != .pid && entry.kind != .user { try Self.enter(entry) }
+    /// In the child: joins all but the user namespace, in which it is, and those in which it was born.
+    func enterAll(besides home: Home) throws(RuntimeFailure) {
+        let born = [.pid, .user] + home.left.map(\.kind)
+        for entry in entries where !born.contains(entry.kind) { try Self.enter(entry) }
     }
 
     private static func enter(_ entry: Entry) throws(RuntimeFailure) {
@@ -88,15 +107,16 @@ struct JoinedNamespaces: Sendable {
         return error.about("\(entry.kind.rawValue) namespace\(owner)")
     }
 
-    /// The caller's own pid namespace for children, to be taken up again after the clone.
+    /// The caller's own namespaces, to be taken up again after the clone.
     struct Home: Sendable {
-        fileprivate let pid: SharedDescriptor?
-        /// Whether it is left to a process on the way.
-        let isRefused: Bool
+        fileprivate var left: [(kind: RuntimeSpec.Namespace.Kind, own: SharedDescriptor)] = []
+        /// Whether the pid namespace is left to a process on the way.
+        fileprivate(set) var isRefused = false
 
         func leave() throws(RuntimeFailure) {
-            guard let pid else { return }
-            try step(.namespaces) { () throws(SystemError) in try Linux.enter(.pid, of: pid.raw) }
+            try step(.namespaces) { () throws(SystemError) in
+                for (kind, own) in left.reversed() { try Linux.enter(kind.flag, of: own.raw) }
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ struct LaunchChannel: ~Copyable {
     static let listener: [UInt8] = [0xf3]
     /// The sender was on the way only; with the descriptor of the process that goes on.
     static let successor: [UInt8] = [0xf4]
+    /// The owners of a mount are to be mapped; with the mount's place in the list behind it and the mount attached.
+    private static let map: UInt8 = 0xf5
 
     init() throws(SystemError) {
         let ends = try SocketPair(.messages).release()
@@ -62,6 +64,13 @@ struct LaunchChannel: ~Copyable {
                     try child.goOn(as: descriptor)
                     try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
+                case .map(let number, let tree):
+                    defer { _ = close(tree) }
+                    guard let owners = duties.ownerNamespaces[number] else {
+                        throw RuntimeFailure(.mounts, "an id mapping that nobody asked for")
+                    }
+                    try owners.map(tree)
+                    try Self.letGo(ours.raw)
                 case .failed(let failure): throw failure
                 }
             }
@@ -77,6 +86,7 @@ struct LaunchChannel: ~Copyable {
         case mounted
         case listener(Int32)
         case successor(Int32)
+        case map(number: Int, tree: Int32)
         case failed(RuntimeFailure)
     }
 
@@ -96,6 +106,8 @@ struct LaunchChannel: ~Copyable {
         case (mounted, nil): return .mounted
         case (listener, let descriptor?): return .listener(descriptor)
         case (successor, let descriptor?): return .successor(descriptor)
+        case (let bytes, let descriptor?) where bytes.count == 3 && bytes[0] == map:
+            return .map(number: Int(bytes[1]) << 8 | Int(bytes[2]), tree: descriptor)
         default:
             if let descriptor { _ = close(descriptor) }
             return .failed(
@@ -137,6 +149,14 @@ struct LaunchChannel: ~Copyable {
             return message.bytes
         }
         if bytes != go { throw RuntimeFailure(.namespaces, "the parent ended while the container was being made") }
+    }
+
+    /// In the child: has the parent map the owners of a mount, which this process may have no right to.
+    static func askForOwners(_ peer: Int32, of tree: Int32, _ number: Int) throws(SystemError) {
+        try sendMessage(peer, [map, UInt8(number >> 8 & 0xff), UInt8(number & 0xff)], descriptors: [tree])
+        guard let answer = try receiveMessage(peer, limit: 64), answer.bytes == go else {
+            throw SystemError("mount_setattr", errno: EPIPE, subject: "id mapping")
+        }
     }
 
     /// In the child: everything is mounted; returns when the parent has done what is due.

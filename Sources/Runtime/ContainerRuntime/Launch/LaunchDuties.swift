@@ -13,6 +13,8 @@ struct LaunchDuties: Sendable {
     var hooks: [HookRun] = []
     /// Interfaces to move into the child's network namespace.
     var interfaces: PreparedNetworkDevices?
+    /// By what namespaces the owners of mounts are shown, by the mount's place in the list.
+    var ownerNamespaces: [Int: OwnerNamespace] = [:]
     /// Who is to be told of the calls the child's filter speaks of.
     var listener: SeccompListener?
 

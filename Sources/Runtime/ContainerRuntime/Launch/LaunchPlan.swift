@@ -62,6 +62,13 @@ struct LaunchPlan: Sendable {
         }
         guard let process = launch.spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         self.process = try PlannedProcess(process, linux, filter: launch.filter)
+        if process.scheduler?.policy == "SCHED_DEADLINE", linux.resources.cpu.cpus?.isEmpty == false {
+            throw RuntimeFailure(
+                .specification,
+                "process.scheduler: a SCHED_DEADLINE process scheduler can't be used together with AllowedCPUs "
+                    + "(linux.resources.cpu.cpus): the kernel refuses it")
+        }
+        self.process.keepsGroups = launch.spec.annotations[RuntimeFeatures.keepsGroups] != nil
         if mappings != nil {
             mappings?.oomScoreAdjustment = self.process.oomScoreAdjustment
             self.process.oomScoreAdjustment = nil
@@ -69,6 +76,10 @@ struct LaunchPlan: Sendable {
         mounts = []
         for mount in launch.spec.mounts {
             var planned = try PlannedMount(mount)
+            // config.md, "Mounts": a relative source is the bundle's.
+            if case .bind(let source, let recursive) = planned.kind, !source.hasPrefix("/") {
+                planned.kind = .bind(source: launch.bundle + "/" + source, recursive: recursive)
+            }
             // Some callers name the place on the host, as runc lets them.
             if case .directory(let path) = launch.rootfs, planned.destination.hasPrefix(path + "/") {
                 planned.destination.removeFirst(path.count)

@@ -1,4 +1,5 @@
 public import Linux
+public import OCI
 
 extension CapabilitySet {
     /// The names of capabilities(7), at the place of their number.
@@ -12,15 +13,34 @@ extension CapabilitySet {
         "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
     ]
 
-    private static let numbers: [String: Int] = Dictionary(
+    fileprivate static let numbers: [String: Int] = Dictionary(
         uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) })
 
-    /// The set of these names; names nobody knows are left out, as the specification asks ("log a warning").
+    /// The set of these names; names nobody knows are left out, and told by ``RuntimeSpec/Capabilities/warnings``.
     public init(names: [String]) {
         var bits: UInt64 = 0
         for name in names {
             if let number = Self.numbers[name] { bits |= 1 << UInt64(number) }
         }
         self.init(rawValue: bits)
+    }
+}
+
+extension RuntimeSpec.Capabilities {
+    /// What of the sets cannot be had, in words for a log.
+    ///
+    /// config.md, "Linux Process": what the runtime cannot grant is worth a warning, not a refusal.
+    public var warnings: [String] {
+        var seen: Set<String> = []
+        let unknown = (bounding + effective + permitted + inheritable + ambient).filter {
+            CapabilitySet.numbers[$0] == nil && seen.insert($0).inserted
+        }
+        var lines: [String] = []
+        if !unknown.isEmpty { lines.append("unknown capabilities are left out: \(unknown.joined(separator: ", "))") }
+        for name in ambient where CapabilitySet.numbers[name] != nil {
+            let missing = [("permitted", permitted), ("inheritable", inheritable)].first { !$0.1.contains(name) }
+            if let missing { lines.append("can't raise ambient capability \(name): it is not \(missing.0)") }
+        }
+        return lines
     }
 }

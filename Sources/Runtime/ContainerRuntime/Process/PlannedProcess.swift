@@ -16,6 +16,8 @@ struct PlannedProcess: Sendable {
     var limits: [(resource: Int32, soft: UInt64, hard: UInt64)]
     var oomScoreAdjustment: Int32?
     var noNewPrivileges: Bool
+    /// Whether the supplementary groups stay those of the caller.
+    var keepsGroups = false
     var filter: [UInt8]?
     var installation: SeccompInstallation
     var labels: SecurityLabels

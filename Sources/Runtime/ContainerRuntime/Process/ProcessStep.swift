@@ -60,7 +60,7 @@ struct ProcessStep {
         }
         try step(.user) { () throws(SystemError) in
             _ = umask(process.user.umask.map { mode_t($0) & 0o777 } ?? 0o022)
-            try Self.become(identity)
+            try become(identity)
             // Another id makes a process as dumpable as `fs.suid_dumpable` says; proc_sys_fs(5).
             try becomeUndumpable()
         }
@@ -96,9 +96,10 @@ struct ProcessStep {
         }
     }
 
-    private static func become(_ identity: Accounts.Identity) throws(SystemError) {
+    private func become(_ identity: Accounts.Identity) throws(SystemError) {
         do throws(SystemError) {
-            try becomeAsAllowed(uid: identity.uid, gid: identity.gid, groups: identity.groups)
+            try becomeAsAllowed(
+                uid: identity.uid, gid: identity.gid, groups: process.keepsGroups ? nil : identity.groups)
         } catch {
             guard error.errno == EINVAL else { throw error }
             throw error.about("\(error.subject ?? "a group"), which this user namespace does not map")

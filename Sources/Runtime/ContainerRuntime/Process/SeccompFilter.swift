@@ -19,7 +19,7 @@ public struct SeccompFilter: Sendable {
         // What does not change the program is not part of the text; the library's version is: a newer one knows more calls.
         var rules = seccomp
         (rules.flags, rules.listenerPath, rules.listenerMetadata) = ([], nil, nil)
-        let text = Array("\(SeccompCompiler.libraryVersion) ".utf8) + rules.json.serialized()
+        let text = Array("\(Self.form) \(SeccompCompiler.libraryVersion) ".utf8) + rules.json.serialized()
         let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
         if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
             return program
@@ -32,6 +32,9 @@ public struct SeccompFilter: Sendable {
         }
         return program
     }
+
+    /// Counts how programs are made of documents: one of another form is not taken from the cache.
+    private static let form = 2
 
     private func compile(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
         let standard = try Self.action(seccomp.defaultAction, errno: seccomp.defaultErrno)
@@ -65,7 +68,7 @@ public struct SeccompFilter: Sendable {
                     for name in rule.names { try compiler.addRule(name, action, when: alternative) }
                 }
             }
-            return try compiler.program()
+            return try (NewerCalls(seccomp, standard: standard)?.program ?? []) + compiler.program()
         }
     }
 

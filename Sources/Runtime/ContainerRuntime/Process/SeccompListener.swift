@@ -77,10 +77,6 @@ struct SeccompInstallation: Sendable, Equatable {
         if notifies, path.isEmpty {
             throw RuntimeFailure(.specification, "linux.seccomp.listenerPath: missing, and SCMP_ACT_NOTIFY needs it")
         }
-        if !notifies, !path.isEmpty || !(seccomp.listenerMetadata ?? "").isEmpty {
-            throw RuntimeFailure(
-                .specification, "linux.seccomp.listenerPath and listenerMetadata need a rule with SCMP_ACT_NOTIFY")
-        }
         if notifies {
             flags.insert(.newListener)
             // One descriptor cannot be the answer to a call that synchronises threads; there is one thread anyway.

@@ -37,8 +37,12 @@ struct ContainerRoot: ~Copyable {
         case .directory(let path):
             // pivot_root wants a mount, so the directory becomes one.
             if let opened {
-                // Whoever could not walk to the directory cannot attach anything there: anywhere else serves as well.
-                let place = try Linux.open("/", O_PATH | O_DIRECTORY)
+                // At its own path later mounts find what earlier ones put there. Whoever cannot walk to it cannot attach
+                // anything there: anywhere else serves as well.
+                let place: OwnedDescriptor
+                do { place = try Linux.open(path, O_PATH | O_DIRECTORY) } catch {
+                    place = try Linux.open("/", O_PATH | O_DIRECTORY)
+                }
                 try attachMount(opened.raw, over: place.raw)
                 return try opened.duplicate()
             }

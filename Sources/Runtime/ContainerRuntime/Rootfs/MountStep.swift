@@ -13,6 +13,8 @@ struct MountStep {
     var inUserNamespace: Bool
     /// Sources of binds that the parent has opened.
     var sources: PreparedSources
+    /// The channel to who maps owners.
+    var parent: Int32
     /// Whether the container's processes, or its message queues, are in a namespace that it did not ask for: the host's.
     var sharesProcesses: Bool
     var sharesQueues: Bool
@@ -52,8 +54,18 @@ struct MountStep {
         let isDirectory = try status(of: tree.raw).isDirectory
         let target = isDirectory ? try root.directory(mount.destination) : try root.file(mount.destination)
         try Procfs.refuseReplacing(mount.destination, target: target.raw, by: tree.raw)
-        try change(tree.raw, mount)
+        if mount.namesAttributes { try nameAttributes(tree.raw, mount) }
+        try changeBelow(tree.raw, mount)
         try tree.attach(over: target.raw)
+    }
+
+    /// Gives a bind's copy the attributes the document names.
+    private func nameAttributes(_ tree: Int32, _ mount: PlannedMount) throws(SystemError) {
+        let sets = mount.clearedOfCopy
+        do throws(SystemError) { try changeMount(tree, set: mount.attributes, clear: sets[0]) } catch {
+            guard error.errno == EPERM else { throw error }
+            try changeMount(tree, set: mount.attributes, clear: sets[1])
+        }
     }
 
     /// Sets what a document asks of a mount that is there.
@@ -61,6 +73,11 @@ struct MountStep {
         if !mount.attributes.isEmpty || !mount.cleared.isEmpty {
             try changeMount(target, set: mount.attributes, clear: mount.cleared)
         }
+        try changeBelow(target, mount)
+    }
+
+    /// Sets what is asked of a mount and all below it, and how they propagate.
+    private func changeBelow(_ target: Int32, _ mount: PlannedMount) throws(SystemError) {
         if !mount.recursiveAttributes.isEmpty || !mount.recursiveCleared.isEmpty {
             try changeMount(target, set: mount.recursiveAttributes, clear: mount.recursiveCleared, recursive: true)
         }
@@ -75,10 +92,13 @@ struct MountStep {
     /// are closed to the container's root. What only the parent can open rightly is taken from it at once.
     private func openSource(_ source: String, recursive: Bool, _ number: Int) throws(SystemError) -> MountTree {
         if let opened = try sources.tree(number) { return opened }
-        do { return try MountTree(cloning: source, recursive: recursive) } catch {
+        let tree: MountTree
+        do { tree = try MountTree(cloning: source, recursive: recursive) } catch {
             guard error.errno == EACCES, let opened = try sources.fallback(number) else { throw error }
             return opened
         }
+        if sources.ownerNamespaces[number] != nil { try LaunchChannel.askForOwners(parent, of: tree.raw, number) }
+        return tree
     }
 
     private func mountFileSystem(

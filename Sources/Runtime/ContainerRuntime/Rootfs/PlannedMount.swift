@@ -23,8 +23,10 @@ struct PlannedMount: Sendable, Equatable {
     var kind: Kind
     var destination: String
     var attributes: MountAttributes = []
-    /// Attributes that a bind takes away from its source's.
+    /// Attributes that are asked to be off.
     var cleared: MountAttributes = []
+    /// Whether any attribute is named: a bind then has these, and not its source's.
+    var namesAttributes = false
     var recursiveAttributes: MountAttributes = []
     var recursiveCleared: MountAttributes = []
     var data: [String] = []
@@ -38,11 +40,11 @@ struct PlannedMount: Sendable, Equatable {
     var needsPeer: Bool { propagation == .shared || propagation == .slave }
 
     init(_ mount: RuntimeSpec.Mount) throws(RuntimeFailure) {
-        guard mount.destination.hasPrefix("/") else {
-            throw RuntimeFailure(.specification, "mount destination \"\(mount.destination)\" is not an absolute path")
-        }
-        // One spelling for each place, so that "/dev/" is known as /dev.
-        destination = mount.destination.cleanPath
+        guard !mount.destination.isEmpty else { throw RuntimeFailure(.specification, "a mount without a destination") }
+        // config.md, "Mounts": what old documents say without the first slash is meant from the root. One spelling for each
+        // place, so that "/dev/" is known as /dev.
+        let asked = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
+        destination = asked.cleanPath
         var bind: (is: Bool, recursive: Bool) = (mount.type == "bind" || mount.type == "rbind", mount.type == "rbind")
         var isChange = false
         for option in mount.options {
@@ -56,6 +58,7 @@ struct PlannedMount: Sendable, Equatable {
             case "tmpcopyup": copiesUp = true
             default:
                 if let change = Self.attributes[option] {
+                    namesAttributes = true
                     Self.apply(change, &attributes, &cleared)
                 } else if option.hasPrefix("r"), let change = Self.attributes[String(option.dropFirst())] {
                     Self.apply(change, &recursiveAttributes, &recursiveCleared)
@@ -67,6 +70,10 @@ struct PlannedMount: Sendable, Equatable {
                 }
             }
         }
+        // One choice of several cannot be taken back alone: as with mount(8), nothing is chosen then. For mounts below there
+        // is no such custom, and the kernel's own choice stands in.
+        if !cleared.isSuperset(of: .accessTimeMask) { cleared.subtract(.accessTimeMask) }
+        if !recursiveCleared.isDisjoint(with: .accessTimeMask) { recursiveCleared.formUnion(.accessTimeMask) }
         if !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
             let mappings = try UserMappings(
                 uid: mount.uidMappings, gid: mount.gidMappings, of: "mount \(mount.destination)")
@@ -109,10 +116,31 @@ struct PlannedMount: Sendable, Equatable {
         return attributes.contains(.readOnly)
     }
 
+    /// What is to be off of a bind's copy, one after the other until the kernel allows it.
+    ///
+    /// mount(2) gives a bind that names attributes only these. Where the source's mount is another user namespace's its
+    /// attributes are locked (mount_namespaces(7)): they stay unless the document asks for the contrary. How access times
+    /// are kept is left alone unless it is chosen.
+    var clearedOfCopy: [MountAttributes] {
+        var asked = cleared.union(.noSymlinkFollow)
+        let choosesAccessTimes =
+            !attributes.isDisjoint(with: [.accessTimeMask, .noDirectoryAccessTime])
+            || cleared.isSuperset(of: .accessTimeMask)
+        if choosesAccessTimes { asked.formUnion([.accessTimeMask, .noDirectoryAccessTime]) }
+        return [asked.union([.readOnly, .noSUID, .noDevices, .noExec]), asked].map {
+            // The field of access times is cleared also for what is then set in it.
+            $0.subtracting(attributes.subtracting(.accessTimeMask))
+        }
+    }
+
     private static func apply(
         _ change: (set: Bool, MountAttributes), _ attributes: inout MountAttributes, _ cleared: inout MountAttributes
     ) {
         if change.set {
+            if !change.1.isDisjoint(with: .accessTimeMask) {
+                attributes.subtract(.accessTimeMask)
+                cleared.subtract(.accessTimeMask)
+            }
             attributes.insert(change.1)
             cleared.remove(change.1)
         } else {

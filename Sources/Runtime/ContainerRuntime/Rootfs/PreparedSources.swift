@@ -6,7 +6,7 @@ internal import OCI
 ///
 /// ```
 /// a user namespace   its root may not walk to the sources: those it cannot open itself are taken from here
-/// mapped owners      its root may not map them
+/// mapped owners      the namespace of the mapping, by which the caller maps what the process opens
 /// shared and slave   a mount copied before the container's own namespace is made stays the peer of the host's
 /// ```
 /// Nothing is opened ahead where neither is asked for. An ordinary user may copy no mount of the host: what the parent
@@ -15,6 +15,8 @@ struct PreparedSources: Sendable {
     /// By the mount's place in the list.
     private var trees: [Int: SharedDescriptor] = [:]
     private var fallbacks: [Int: SharedDescriptor] = [:]
+    /// Whose ids the owners of which mount are shown by.
+    private(set) var ownerNamespaces: [Int: OwnerNamespace] = [:]
     private(set) var root: SharedDescriptor?
     /// Whether the parent may not copy mounts.
     private(set) var isRefused = false
@@ -33,15 +35,21 @@ struct PreparedSources: Sendable {
                     .mounts, "id mapping of \(source), for \(mount.destination): only root may map owners", errno: EPERM
                 )
             }
-            let tree = try Self.open(source, recursive, for: mount)
-            let namespace = try Self.namespace(mapping, plan, joinedUser, mount)
-            try step(.mounts) { () throws(SystemError) in
-                do throws(SystemError) {
-                    try tree.mapOwners(by: namespace.raw, recursive: mapping.recursive)
-                    try Self.settle(tree, mount, plan.propagation)
-                } catch { throw error.about("id mapping of \(source), for \(mount.destination)") }
+            let owners = OwnerNamespace(
+                namespace: SharedDescriptor(try Self.namespace(mapping, plan, joinedUser, mount)),
+                recursive: mapping.recursive, subject: "\(source), for \(mount.destination)")
+            ownerNamespaces[number] = owners
+            var opened: SharedDescriptor?
+            if mount.needsPeer {
+                opened = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
+                trees[number] = opened
+            } else if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
+                opened = SharedDescriptor(tree.releaseDescriptor())
+                fallbacks[number] = opened
             }
-            trees[number] = SharedDescriptor(tree.releaseDescriptor())
+            guard let opened else { continue }
+            try owners.map(opened.raw)
+            try step(.mounts) { () throws(SystemError) in try Self.settle(opened.raw, mount, plan.propagation) }
         }
         if !isRefused { try openBinds(plan, inUserNamespace) }
     }
@@ -71,7 +79,7 @@ struct PreparedSources: Sendable {
                 trees[number] = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
             } else if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
                 // What cannot be opened is the child's to complain of, which may know it by an earlier mount.
-                try step(.mounts) { () throws(SystemError) in try Self.settle(tree, mount, plan.propagation) }
+                try step(.mounts) { () throws(SystemError) in try Self.settle(tree.raw, mount, plan.propagation) }
                 fallbacks[number] = SharedDescriptor(tree.releaseDescriptor())
             }
         }
@@ -89,10 +97,10 @@ struct PreparedSources: Sendable {
 
     /// A copy of a mount of the host's is its peer: what is mounted in it would be seen there.
     private static func settle(
-        _ tree: borrowing MountTree, _ mount: PlannedMount, _ propagation: PlannedPropagation
+        _ tree: Int32, _ mount: PlannedMount, _ propagation: PlannedPropagation
     ) throws(SystemError) {
         if mount.needsPeer { return }
-        try changeMount(tree.raw, propagation: propagation.ofCopies, recursive: true)
+        try changeMount(tree, propagation: propagation.ofCopies, recursive: true)
     }
 
     /// The mount that was opened for one of the list, nil where it is to be opened now.
@@ -117,5 +125,22 @@ struct PreparedSources: Sendable {
                 .specification, "mount \(mount.destination): idmap needs mappings, its own or a user namespace's")
         }
         return try mappings.makeNamespace()
+    }
+}
+
+/// A user namespace whose ids the owners of a mount are shown by.
+struct OwnerNamespace: Sendable {
+    let namespace: SharedDescriptor
+    let recursive: Bool
+    /// For messages: the source and where it goes.
+    let subject: String
+
+    /// Maps the owners of a mount that is attached nowhere yet.
+    func map(_ tree: Int32) throws(RuntimeFailure) {
+        try step(.mounts) { () throws(SystemError) in
+            do throws(SystemError) {
+                try mapOwners(of: tree, by: namespace.raw, recursive: recursive)
+            } catch { throw error.about("id mapping of \(subject)") }
+        }
     }
 }

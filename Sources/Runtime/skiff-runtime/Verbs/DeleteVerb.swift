@@ -57,7 +57,11 @@ struct DeleteVerb: Verb {
         // Without a group or a namespace to find them by later, what descends from it goes with it.
         if state.cgroup.isEmpty { try? killProcesses(of: state) }
         try? process.send(SIGKILL)
-        if let cgroup = try? group(of: state), cgroup.isFrozen() { try? cgroup.freeze(false) }
+        if let cgroup = try? group(of: state) {
+            if cgroup.isFrozen() { try? cgroup.freeze(false) }
+            // Somebody may have put it into a frozen group of theirs, where it could not end.
+            if try poll([(process.raw, Int16(POLLIN))], timeout: 500)[0] == 0 { try? cgroup.takeBack(state.pid) }
+        }
         if try poll([(process.raw, Int16(POLLIN))], timeout: 10_000)[0] == 0 {
             throw RuntimeFailure(.specification, "container \(state.id): process \(state.pid) does not end")
         }

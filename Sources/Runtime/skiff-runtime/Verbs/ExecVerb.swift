@@ -57,6 +57,7 @@ struct ExecVerb: Verb {
         let spec = try context.states.spec(of: id)
         var process = try self.process(spec)
         context.keepOutOfMemoryScore(of: &process)
+        for line in process.capabilities?.warnings ?? [] { context.log.note(line) }
         let target = try PidFD(state.pid)
         guard processStartTime(state.pid) == state.startTime else {
             throw RuntimeFailure(.specification, "cannot exec in a stopped container")
