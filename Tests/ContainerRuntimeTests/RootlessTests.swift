@@ -64,12 +64,12 @@ struct RootlessTests {
 
     @Test func aNamespaceWithoutARootIsSetUpByItsUser() throws {
         defer { bundle.remove() }
-        let result = try bundle.run("id -u; id -g; stat -c %u:%g /dev /dev/pts; touch /tmp/made") {
+        let result = try bundle.run("id -u; id -g; stat -c %u:%g /dev; touch /tmp/made") {
             $0.linux.uidMappings = [.init(container: 1000, host: UserBundle.user, size: 1)]
             $0.linux.gidMappings = [.init(container: 1001, host: UserBundle.user, size: 1)]
             $0.process?.user = .numbers(1000, 1001)
         }
-        #expect(result.lines == ["1000", "1001", "1000:1001", "1000:1001"], "\(result.errors)")
+        #expect(result.lines == ["1000", "1001", "1000:1001"], "\(result.errors)")
     }
 
     @Test func groupsThatCannotBeChangedAreNotAskedFor() throws {
@@ -122,17 +122,18 @@ struct RootlessTests {
 
     @Test func everyProcessIsFoundWithoutACgroup() throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100 & sleep 100")
+        let pid = try bundle.create("sleep 100 & sleep 100 & wait")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let null = try open("/dev/null", O_RDWR)
         _ = try bundle.asUser(
             [bundle.path + "/program", "exec", "--detach", bundle.id, "sleep", "100"], passing: [(null.raw, 0)])
         var seen: [Int64] = []
-        while seen.count < 4 {
+        // The shell makes its own while this looks.
+        for _ in 0..<500 where seen.count < 4 {
             let listed = try JSON.parse(Array(bundle.runtime("ps", "--format=json", bundle.id).output.utf8))
             seen = listed.arrayValue?.compactMap(\.intValue) ?? []
-            try #require(exists("/proc/\(pid)"))
         }
+        #expect(seen.count == 4 && seen.contains(Int64(pid)))
         #expect(try bundle.runtime("kill", "--all", bundle.id, "KILL").code == 0)
         for number in seen { #expect(try bundle.bundle.waitForEnd(pid_t(number))) }
     }
@@ -142,7 +143,7 @@ struct RootlessTests {
         let record = bundle.path + "/run/record"
         func hook(_ name: String) -> RuntimeSpec.Hook {
             RuntimeSpec.Hook(
-                path: "/bin/sh", arguments: ["sh", "-c", "echo \(name) $(stat -c %u /proc/self) >> \(record)"])
+                path: "/bin/sh", arguments: ["sh", "-c", "echo \(name) $(id -u) >> \(record)"])
         }
         let result = try bundle.run("true") {
             $0.hooks.prestart = [hook("prestart")]
@@ -381,6 +382,7 @@ struct RootlessTests {
         #expect(user.lines.last == "1", "\(user.errors)")
         #expect(user.lines.count > 3 && !user.output.contains("shared:"), "\(user.output)")
         #expect(!user.output.contains("master:"))
+        try bundle.write("cat /proc/self/mountinfo") { $0.linux.cgroupsPath = "/skiff-\(bundle.id)" }
         let root = try bundle.asUser(
             ["true"],
             before: """

@@ -99,7 +99,7 @@ struct UserBundle {
         let script = """
             set -e; mount --bind "$0/etc" /etc; mount --bind "$1" "$0/program"; shift
             \(before)
-            exec /bin/busybox su -s /bin/sh skiff-user -c 'exec "$@"' sh "$@"
+            exec /bin/busybox su -s /bin/sh -c 'exec "$@"' -- skiff-user sh "$@"
             """
         let pid = try Spawn(
             "/bin/busybox",

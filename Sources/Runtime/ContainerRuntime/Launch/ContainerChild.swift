@@ -148,6 +148,10 @@ struct ContainerChild {
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         try joined.enterUser()
         if entersProcessesLate { try joined.enterProcesses() }
+        if plan.mappings == nil, plan.timeOffsets?.isEmpty != false {
+            // Before others of a pid namespace that is joined can see it; its files in procfs are not needed any more.
+            try step(.namespaces) { () throws(SystemError) in try becomeUndumpable() }
+        }
         let cloned = try step(.namespaces) { () throws(SystemError) in
             try Linux.clone(plan.created, asSibling: true)
         }

@@ -191,6 +191,8 @@ extension ExecChild {
     /// In a process that is only on the way; returns in the one it makes.
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         let cloned = try step(.namespaces) { () throws(SystemError) in
+            // Before the container's processes can see it.
+            try becomeUndumpable()
             try enter(namespaces.intersection([.user, .pid]), of: target)
             return try Linux.clone([], asSibling: true)
         }
