@@ -12,7 +12,7 @@ import Testing
     .enabled(if: access("/usr/bin/crun", X_OK) == 0, "needs crun to compare with (Debian: crun)"))
 struct DifferentialTests {
     /// Prints what a process can see of its container, a section at a time.
-    private static let probe = """
+    static let probe = """
         section() { echo "== $1"; }
         section mountinfo; cat /proc/self/mountinfo
         section status; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask|NSpid)' /proc/self/status
