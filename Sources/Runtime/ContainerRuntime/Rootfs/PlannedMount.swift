@@ -30,6 +30,8 @@ struct PlannedMount: Sendable, Equatable {
     var recursiveAttributes: MountAttributes = []
     var recursiveCleared: MountAttributes = []
     var data: [String] = []
+    /// Options that a bind cannot take.
+    var unusedOptions: [String] = []
     var propagation: Propagation?
     var recursivePropagation = false
     /// Whether the content of the directory below is copied into the new tmpfs.
@@ -86,10 +88,13 @@ struct PlannedMount: Sendable, Equatable {
             guard let source = mount.source, !source.isEmpty else {
                 throw RuntimeFailure(.specification, "mount \(mount.destination): a bind needs a source")
             }
-            if let stray = data.first {
+            // A word nobody knows may be a misspelt "ro". A file system's setting has nothing to act on: mount(2) passes it
+            // over for a bind.
+            if let stray = data.first(where: { !$0.contains("=") }) {
                 throw RuntimeFailure(
                     .specification, "mount \(mount.destination): unknown option \"\(stray)\" for a bind")
             }
+            (unusedOptions, data) = (data, [])
             kind = .bind(source: source, recursive: bind.recursive)
         } else if type == "cgroup" || type == "cgroup2" {
             kind = .cgroup
@@ -179,4 +184,15 @@ struct PlannedMount: Sendable, Equatable {
 
 extension PlannedMount.Kind {
     var isBind: Bool { if case .bind = self { true } else { false } }
+}
+
+extension RuntimeSpec.Mount {
+    /// What of the options has no effect, in words for a log.
+    public var warnings: [String] {
+        guard let planned = try? PlannedMount(self), !planned.unusedOptions.isEmpty else { return [] }
+        return [
+            "mount \(destination): a bind cannot take these options, which are left out: "
+                + planned.unusedOptions.joined(separator: ", ")
+        ]
+    }
 }

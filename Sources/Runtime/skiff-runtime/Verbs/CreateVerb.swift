@@ -77,7 +77,8 @@ struct ContainerRequest {
         context.keepOutOfMemoryScore(of: &process)
         spec.process = process
         try Terminal.check(process, socket: consoleSocket, detached: detached)
-        for line in process.capabilities?.warnings ?? [] { context.log.note(line) }
+        let warnings = (process.capabilities?.warnings ?? []) + spec.mounts.flatMap(\.warnings)
+        for line in warnings { context.log.note(line) }
         let passed = preservedDescriptors + passSockets(to: &spec)
         let rootfs = spec.root.path.hasPrefix("/") ? spec.root.path : bundle + "/" + spec.root.path
         try context.states.reserve(id)
