@@ -29,6 +29,8 @@ struct RootlessDifferentialTests {
             {
                 $0.mapRange()
                 $0.process?.user = .numbers(1000, 1001, groups: [5, 7])
+                // Whom /etc/passwd does not know ours gives a home, as runc does, and crun none.
+                $0.process?.environment.append("HOME=/")
             }
         ),
         (
