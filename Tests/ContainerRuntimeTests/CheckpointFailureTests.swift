@@ -222,7 +222,9 @@ struct CheckpointFailureTests {
             spec.hooks.createRuntime = [RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "echo no; exit 4"])]
         }
         let restored = try restore()
-        #expect(restored.code == 1 && restored.errors.contains("createRuntime hook /bin/sh: exit status 4: no"))
+        #expect(
+            restored.code == 1
+                && restored.errors.contains("error running createRuntime hook #0: /bin/sh: exit status 4: no"))
         let state = try JSON.parse(readFile(bundle.path + "/told"))
         #expect(state["status"]?.stringValue == "creating" && state["pid"]?.intValue == 1)
         #expect(try readText(bundle.path + "/reply") == " 08 06 18 00")

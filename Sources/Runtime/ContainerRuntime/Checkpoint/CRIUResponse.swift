@@ -18,7 +18,6 @@ struct CRIUResponse: Sendable {
     var notification: Notification?
     /// The number that CRIU failed with; 0 where it has none to give.
     var errno: Int32
-    var message: String?
     var features: Features?
     var version: CRIUVersion?
 
@@ -32,7 +31,6 @@ struct CRIUResponse: Sendable {
             Notification(script: $0.text(1) ?? "", pid: $0.number(2).flatMap { $0 > 0 ? $0 : nil })
         }
         errno = fields.number(7) ?? 0
-        message = fields.text(9)
         features = fields.message(8).map {
             Features(memoryTracking: $0.flag(1) ?? false, lazyPages: $0.flag(2) ?? false)
         }

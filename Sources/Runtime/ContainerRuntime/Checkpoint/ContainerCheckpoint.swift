@@ -49,7 +49,9 @@ public struct ContainerCheckpoint: Sendable {
                 guard notification.script == "status-ready", let status else { return }
                 try step(.checkpoint) { () throws(SystemError) in try writeAll(status, [0]) }
             }
-            guard answer.success else { throw images.failure("criu could not dump the container", Self.logFile) }
+            guard answer.success else {
+                throw images.failure("criu could not dump the container", answer, log: Self.logFile)
+            }
         } catch {
             if !options.isPreDump { images.removeStreams() }
             // CRIU lets go on what it stopped, unless it was killed.

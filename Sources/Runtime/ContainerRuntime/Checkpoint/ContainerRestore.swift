@@ -104,7 +104,7 @@ public struct ContainerRestore: Sendable {
                 }
             }
             guard answer.success, pid > 0 else {
-                throw images.failure("criu could not restore the container", Self.logFile)
+                throw images.failure("criu could not restore the container", answer, log: Self.logFile)
             }
             let process = try step(.checkpoint) { () throws(SystemError) in try PidFD(pid) }
             return RunningProcess(pid: pid, pidfd: process, master: master)

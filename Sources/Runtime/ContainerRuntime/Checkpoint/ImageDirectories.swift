@@ -82,11 +82,12 @@ struct ImageDirectories: Sendable {
         return streams
     }
 
-    /// What failed, with what CRIU's log says of it.
-    func failure(_ what: String, _ log: String) -> RuntimeFailure {
-        RuntimeFailure(
+    /// What failed, with what CRIU's log says of it; the answer's own words are only the first line of that.
+    func failure(_ what: String, _ answer: CRIUResponse, log: String) -> RuntimeFailure {
+        let directory = work ?? images
+        return RuntimeFailure(
             .checkpoint,
-            CRIULog.explanation(
-                what, file: "\(logPath)/\(log)", log: CRIULog.read(log, in: (work ?? images).raw)))
+            CRIULog.explanation(what, file: "\(logPath)/\(log)", log: CRIULog.read(log, in: directory.raw)),
+            errno: answer.errno)
     }
 }
