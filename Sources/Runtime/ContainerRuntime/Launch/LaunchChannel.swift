@@ -18,7 +18,7 @@ struct LaunchChannel: ~Copyable {
     /// The sender was on the way only; with the descriptor of the process that goes on.
     static let successor: [UInt8] = [0xf4]
     /// The owners of a mount are to be mapped; with the mount's place in the list behind it and the mount attached.
-    private static let map: UInt8 = 0xf5
+    private static let map: UInt8 = 0xf6
 
     init() throws(SystemError) {
         let ends = try SocketPair(.messages).release()
@@ -91,7 +91,13 @@ struct LaunchChannel: ~Copyable {
     }
 
     private static func nextReply(_ socket: Int32) throws(RuntimeFailure) -> Reply {
-        let message = try step(.namespaces) { () throws(SystemError) in try receiveMessage(socket, limit: 8192) }
+        let message = try step(.namespaces) { () throws(SystemError) in
+            do throws(SystemError) { return try receiveMessage(socket, limit: 8192) } catch {
+                // The child has ended with something of ours unread: that is told once, and before its own last words.
+                guard error.errno == ECONNRESET else { throw error }
+                return try receiveMessage(socket, limit: 8192)
+            }
+        }
         switch consume message {
         case .none: return .ended
         case .some(let message): return interpret(message)
