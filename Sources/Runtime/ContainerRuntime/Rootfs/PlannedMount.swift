@@ -1,5 +1,5 @@
 internal import Linux
-internal import OCI
+public import OCI
 
 /// One mount of a document with its options told apart: attributes of the mount, data of the file system, propagation.
 struct PlannedMount: Sendable, Equatable {
