@@ -69,6 +69,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/Kernel/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/Kernel/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CNFTables", path: "Sources/Kernel/CNFTables", providers: [.apt(["libnftables-dev"])]),
+        // Keeps out of a small static program what Swift's runtime does at every start.
+        .target(name: "CQuickStart", dependencies: ["CLinux"], path: "Sources/Kernel/CQuickStart"),
         // Every system call, with owned descriptors and errors that name the call.
         .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/Kernel/Linux", swiftSettings: small),
 
@@ -109,14 +111,15 @@ let package = Package(
             path: "Sources/Runtime/ContainerRuntime", swiftSettings: small),
         // The OCI runtime command line.
         .executableTarget(
-            name: "skiff-runtime", dependencies: ["ContainerRuntime", "JSON", "Linux", "OCI"],
+            name: "skiff-runtime", dependencies: ["CLinux", "CQuickStart", "ContainerRuntime", "JSON", "Linux", "OCI"],
             path: "Sources/Runtime/skiff-runtime", swiftSettings: small,
             linkerSettings: staticAndOrdered),
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
             name: "skiff-shim",
             dependencies: [
-                "Archive", "CLinux", "ContainerRuntime", "Failures", "JSON", "Linux", "OCI", "ShimProtocol",
+                "Archive", "CLinux", "CQuickStart", "ContainerRuntime", "Failures", "JSON", "Linux", "OCI",
+                "ShimProtocol",
             ],
             path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: small,
             linkerSettings: staticAndOrdered),
