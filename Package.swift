@@ -69,7 +69,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/Kernel/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/Kernel/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CNFTables", path: "Sources/Kernel/CNFTables", providers: [.apt(["libnftables-dev"])]),
-        // Keeps out of a small static program what Swift's runtime does at every start.
+        // Keeps out of a small static program a search Swift's runtime makes at every start.
         .target(name: "CQuickStart", dependencies: ["CLinux"], path: "Sources/Kernel/CQuickStart"),
         // Every system call, with owned descriptors and errors that name the call.
         .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/Kernel/Linux", swiftSettings: small),
