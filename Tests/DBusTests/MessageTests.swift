@@ -17,7 +17,7 @@ import Testing
 
     @Test func theOtherByteOrderIsRead() throws {
         let bytes: [UInt8] =
-            [0x42, 2, 1, 1, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 15]
+            [0x42, 2, 1, 1, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 16]
             + [5, 1, 0x75, 0, 0, 0, 0, 3] + [8, 1, 0x67, 0, 2, 0x6e, 0x75, 0]
             + [0xff, 0xfe, 0, 0, 0, 0, 1, 0]
         let message = try DBusMessage(bytes)
