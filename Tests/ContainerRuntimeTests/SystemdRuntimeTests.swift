@@ -235,8 +235,8 @@ struct SystemdRuntimeTests {
         try expectNothingLeft()
     }
 
-    /// A user's own systemd makes the scope of a container that the user runs from a scope of theirs.
-    @Test(arguments: ["systemd-run --user --scope --quiet "])
+    /// A user's own systemd makes the scope, and moves the process there where the user may not: from a login's group.
+    @Test(arguments: ["systemd-run --user --scope --quiet ", ""])
     func anOrdinaryUsersSystemdMakesTheScope(_ place: String) throws {
         let runtimeFolder = "/run/user/1000"
         try #require(exists(runtimeFolder + "/systemd/private"))
@@ -304,6 +304,15 @@ struct WithoutSystemdTests {
         #expect(result.code == 1)
         #expect(result.errors.contains("no systemd answers"), "\(result.errors)")
         #expect(result.errors.contains("/run/systemd/private"), "\(result.errors)")
+        #expect(bundle.leftNothing)
+    }
+
+    @Test func intelRDTIsRefusedWhereNoResctrlIsMounted() throws {
+        let bundle = try Bundle()
+        defer { bundle.remove() }
+        let result = try bundle.run("true") { $0.linux.intelRDT = RuntimeSpec.IntelRDT() }
+        #expect(result.code == 1)
+        #expect(result.errors.contains("mount -t resctrl"), "\(result.errors)")
         #expect(bundle.leftNothing)
     }
 }

@@ -17,7 +17,7 @@ public enum RuntimeFeatures {
                     "v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true,
                 ]),
                 "seccomp": SeccompFilter.features, "apparmor": .object(["enabled": true]),
-                "selinux": .object(["enabled": true]), "intelRdt": .object(["enabled": false]),
+                "selinux": .object(["enabled": true]), "intelRdt": .object(["enabled": true]),
                 "mountExtensions": .object(["idmap": .object(["enabled": true])]),
                 "netDevices": .object(["enabled": true]),
                 "memoryPolicy": .object([

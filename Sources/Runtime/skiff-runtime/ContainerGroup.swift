@@ -10,6 +10,20 @@ enum ContainerGroup {
     /// Where an ordinary user may make none and the document names none, the container goes without; limits are refused
     /// then, since they could not be kept.
     static func make(_ spec: RuntimeSpec, id: String, _ context: RuntimeContext) throws(RuntimeFailure) -> Cgroup {
+        let resctrl = try ResctrlGroup.make(spec.linux.intelRDT, id: id)
+        do throws(RuntimeFailure) {
+            var cgroup = try makeCgroup(spec, id: id, context)
+            cgroup.resctrl = resctrl
+            return cgroup
+        } catch {
+            try? resctrl?.delete()
+            throw error
+        }
+    }
+
+    private static func makeCgroup(
+        _ spec: RuntimeSpec, id: String, _ context: RuntimeContext
+    ) throws(RuntimeFailure) -> Cgroup {
         let layout: CgroupLayout
         do { layout = try CgroupLayout.detect() } catch { throw RuntimeFailure(.cgroup, error) }
         let resources = spec.linux.resources, isRootless = context.isRootless, log = context.log
@@ -65,7 +79,9 @@ enum ContainerGroup {
     static func begin(
         _ spec: RuntimeSpec, id: String, _ context: RuntimeContext
     ) throws(RuntimeFailure) -> (cgroup: Cgroup, isBegun: Bool) {
-        guard !context.isRootless, !context.usesSystemd else { return (try make(spec, id: id, context), false) }
+        guard !context.isRootless, !context.usesSystemd, spec.linux.intelRDT == nil else {
+            return (try make(spec, id: id, context), false)
+        }
         let layout: CgroupLayout
         do { layout = try CgroupLayout.detect() } catch { throw RuntimeFailure(.cgroup, error) }
         let path = spec.linux.cgroupsPath.flatMap { $0.isEmpty ? nil : $0 } ?? "/skiff-runtime/\(id)"
@@ -92,7 +108,10 @@ enum ContainerGroup {
 /// The container's cgroup on this host.
 func group(of state: ContainerState) throws -> Cgroup {
     let layout = try CgroupLayout.detect()
-    return state.cgroup.isEmpty ? .none(layout) : try Cgroup(path: state.cgroup, layout: layout, scope: state.scope)
+    var group =
+        state.cgroup.isEmpty ? Cgroup.none(layout) : try Cgroup(path: state.cgroup, layout: layout, scope: state.scope)
+    group.resctrl = state.resctrl
+    return group
 }
 
 /// The same, for what a container without one cannot have done to it.

@@ -7,6 +7,8 @@ extension RuntimeContext {
     /// has it.
     func groupToEnter(_ state: ContainerState, _ place: CgroupPlace) throws -> Cgroup {
         let cgroup = try group(of: state).joining(place)
+        // A user's own systemd moves the process there.
+        if cgroup.scope?.isUser == true { return cgroup }
         guard isRootless, !cgroup.layout.isV1, !cgroup.path.isEmpty, place == CgroupPlace(),
             !DelegatedGroup.mayEnter(cgroup.path, cgroup.layout)
         else { return cgroup }

@@ -15,6 +15,8 @@ public struct Cgroup: Sendable {
     public let path: String
     /// The unit that the group belongs to, where systemd made it.
     public let scope: SystemdScope?
+    /// The container's share of cache and memory bandwidth, which its processes join and which goes along.
+    public var resctrl: ResctrlGroup?
     private var driver: any CgroupDriver
     private var place = CgroupPlace()
     /// Until the container's own process is there.
@@ -135,13 +137,19 @@ public struct Cgroup: Sendable {
 
     /// Changes limits while processes run; what the document leaves out stays.
     public func update(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
-        try scope?.update(resources, self)
+        try step(.cgroup) { () throws(SystemError) in try driver.apply(resources) }
+        guard let scope else { return }
+        // Not before: systemd is not told of what the group does not take. And once more: it has written its own values.
+        try scope.update(resources, self)
         try step(.cgroup) { () throws(SystemError) in try driver.apply(resources) }
     }
 
     /// What a process needs to become a member, opened before it leaves the host's mount namespace.
     public func membership() throws(SystemError) -> Membership {
-        try driver.membership(Membership(layout: layout, path: path, birthplace: nil, tasks: []), place)
+        var membership = try driver.membership(
+            Membership(layout: layout, path: path, birthplace: nil, tasks: resctrl?.tasks() ?? []), place)
+        if let scope, scope.isUser, !layout.isV1, !DelegatedGroup.mayEnter(path, layout) { membership.adopter = scope }
+        return membership
     }
 
     /// The same of a group that was only begun.
@@ -184,6 +192,7 @@ public struct Cgroup: Sendable {
     public func delete() throws(SystemError) {
         try? scope?.stop()
         try driver.delete()
+        try resctrl?.delete()
     }
 
     /// What the group has now of limits that go in pairs.
@@ -195,6 +204,9 @@ public struct Cgroup: Sendable {
         public let path: String
         /// v2: the directory into which the process is cloned.
         let birthplaceHolder: SharedDescriptor?
+        /// Who can put a process there where the caller may not, from a login's group for one.
+        var adopter: SystemdScope?
+        /// v1's files of threads, and resctrl's.
         let tasks: [SharedDescriptor]
 
         init(layout: CgroupLayout, path: String, birthplace: SharedDescriptor?, tasks: [SharedDescriptor]) {

@@ -130,7 +130,7 @@ struct CgroupV1: CgroupDriver {
     }
 
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership {
-        var tasks: [SharedDescriptor] = []
+        var tasks = empty.tasks
         for hierarchy in layout.hierarchies {
             let below = place.path(in: hierarchy), group = hierarchy.mountPoint + path + below
             do throws(SystemError) {

@@ -64,7 +64,7 @@ struct CgroupV2: CgroupDriver {
     func membership(_ empty: Cgroup.Membership, _ place: CgroupPlace) throws(SystemError) -> Cgroup.Membership {
         let group = directory + (place.everywhere ?? "")
         let birthplace = SharedDescriptor(try open(group, O_RDONLY | O_DIRECTORY))
-        return Cgroup.Membership(layout: empty.layout, path: empty.path, birthplace: birthplace, tasks: [])
+        return Cgroup.Membership(layout: empty.layout, path: empty.path, birthplace: birthplace, tasks: empty.tasks)
     }
 
     func processes() throws(SystemError) -> [pid_t] { try readProcessTree(directory) }

@@ -109,11 +109,14 @@ public struct ContainerLaunch: Sendable {
         let passesOn = joined.user != nil || home.isRefused
         duties.passesOn = passesOn
         duties.ownerNamespaces = sources.ownerNamespaces
+        // Only a child that waits can be moved before it looks at where it is.
+        duties.adopter = plan.mappings != nil || passesOn ? membership.adopter : nil
+        let birthplace = duties.adopter == nil ? membership.birthplace : nil
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
                 try Linux.clone(
-                    passesOn ? [] : isLate ? plan.atBirth : plan.created, cgroup: membership.birthplace)
+                    passesOn ? [] : isLate ? plan.atBirth : plan.created, cgroup: birthplace)
             }
         } catch {
             try? home.leave()

@@ -44,19 +44,22 @@ public struct ExecLaunch: Sendable {
         var planned = try PlannedProcess(process, settings, filter: filter)
         planned.keepsGroups = annotations[RuntimeFeatures.keepsGroups] != nil
         let affinity = try ExecAffinity(process.execCPUAffinity)
-        let duties = try duties(planned)
+        var duties = try duties(planned)
         let group = try cgroup.entering(besides: initPid)
         let membership = try step(.cgroup) { () throws(SystemError) in try group.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let differing = try differingNamespaces()
         let targetRaw = target.raw
         let entry = try ProcessEntry(differing, of: targetRaw)
+        // Only a child that waits can be moved before it does anything; another one stays where the caller is.
+        if entry.isRefused { duties.adopter = membership.adopter }
+        let birthplace = membership.adopter == nil ? membership.birthplace : nil
         let cloned: Cloned
         do throws(RuntimeFailure) {
             // On v2 the process is in its cgroup from its first moment: what holds before comes from its maker.
             cloned = try affinity.whileInitial { () throws(RuntimeFailure) in
                 try step(.namespaces) { () throws(SystemError) in
-                    try Linux.clone([], cgroup: membership.birthplace)
+                    try Linux.clone([], cgroup: birthplace)
                 }
             }
         } catch {

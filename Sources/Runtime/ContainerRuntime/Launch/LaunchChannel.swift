@@ -41,6 +41,7 @@ struct LaunchChannel: ~Copyable {
         var child = RunningProcess(pid: pid, pidfd: pidfd, master: nil)
         do throws(RuntimeFailure) {
             if let mappings = duties.mappings, !duties.passesOn {
+                try duties.adopter?.adopt(pid)
                 try mappings.write(for: pid)
                 try Self.letGo(ours.raw)
             }
@@ -62,6 +63,7 @@ struct LaunchChannel: ~Copyable {
                     try duties.listener?.send(descriptor, for: child.pid)
                 case .successor(let descriptor):
                     try child.goOn(as: descriptor)
+                    try duties.adopter?.adopt(child.pid)
                     try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .map(let number, let tree):

@@ -5,6 +5,8 @@ internal import OCI
 /// What the process that makes a container, or lets one enter, does for its child while that sets itself up.
 struct LaunchDuties: Sendable {
     var mappings: UserMappings?
+    /// Who puts the child into its cgroup while it waits for its mappings.
+    var adopter: SystemdScope?
     /// Whether the child is on the way only: the mappings are its successor's.
     var passesOn = false
     /// Whether the child waits at a gate: the exchange ends there instead of at `exec`.

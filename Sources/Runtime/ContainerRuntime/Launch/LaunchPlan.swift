@@ -91,13 +91,6 @@ struct LaunchPlan: Sendable {
         parameters = try KernelParameters(linux, joinsNetwork: launch.networkNamespace != nil)
         interfaces = try PreparedNetworkDevices.plan(
             linux.networkDevices, ownNamespace: linux.namespace(.network) != nil || launch.networkNamespace != nil)
-        if linux.intelRDT != nil {
-            throw RuntimeFailure(
-                .specification,
-                exists("/sys/fs/resctrl/schemata")
-                    ? "linux.intelRdt is not supported yet"
-                    : "linux.intelRdt: no resctrl file system is mounted on this host")
-        }
         hostname = launch.spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
         domainname = launch.spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         if hostname != nil || domainname != nil, linux.namespace(.uts) == nil {

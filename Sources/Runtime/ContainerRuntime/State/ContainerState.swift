@@ -26,6 +26,8 @@ public struct ContainerState: Sendable {
     public var cgroup: String
     /// The unit the cgroup belongs to, where systemd made it.
     public var scope: SystemdScope?
+    /// The group of cache and memory bandwidth it is in.
+    public var resctrl: ResctrlGroup?
     public var rootfs: String
     /// RFC 3339.
     public var created: String
@@ -221,6 +223,7 @@ extension ContainerState {
             object["annotations"] = .object(entries)
         }
         if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
+        if let resctrl { object["resctrl"] = resctrl.json }
         if !hooks.isEmpty { object["hooks"] = hooks.json }
         if !streams.isEmpty { object["streams"] = JSON(streams) }
         return .object(object)
@@ -241,6 +244,7 @@ extension ContainerState {
         self.startTime = startTime
         self.created = created
         ownsProcesses = json["ownsProcesses"]?.boolValue ?? false
+        resctrl = json["resctrl"].flatMap { ResctrlGroup(json: $0) }
         if let scope = json["scope"], let unit = scope["unit"]?.stringValue {
             self.scope = SystemdScope(unit: unit, isUser: scope["user"]?.boolValue ?? false)
         }

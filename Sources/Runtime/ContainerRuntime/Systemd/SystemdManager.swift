@@ -13,7 +13,7 @@ struct SystemdManager: ~Copyable {
     /// A start takes milliseconds; a stop that ends processes takes what they take, which here have ended before.
     private static let patience: Int64 = 30_000
 
-    private init(_ bus: consuming BusConnection) { self.bus = bus }
+    init(_ bus: consuming BusConnection) { self.bus = bus }
 
     /// Connects to the host's manager, or to a user's own.
     static func connect(ofUser isUser: Bool) throws(RuntimeFailure) -> SystemdManager {
@@ -66,6 +66,11 @@ struct SystemdManager: ~Copyable {
         _ = try call("SetUnitProperties", [.string(unit), .boolean(true), UnitProperty.list(properties)])
         // The answer comes before the group's files are written, which the next call's is behind.
         _ = try version()
+    }
+
+    /// Moves a process into a unit's group, where the caller may not do that itself.
+    mutating func attach(_ pid: UInt32, to unit: String) throws(BusFailure) {
+        _ = try call("AttachProcessesToUnit", [.string(unit), .string(""), .array(of: .uint32, [.uint32(pid)])])
     }
 
     mutating func resetFailedUnit(_ unit: String) throws(BusFailure) {

@@ -74,6 +74,12 @@ public struct SystemdScope: Sendable, Hashable {
         try Self.asking(unit) { () throws(BusFailure) in try manager.setProperties(unit, properties) }
     }
 
+    /// Has a process moved into the unit's group.
+    func adopt(_ pid: pid_t) throws(RuntimeFailure) {
+        var manager = try SystemdManager.connect(ofUser: isUser)
+        try Self.asking(unit) { () throws(BusFailure) in try manager.attach(UInt32(pid), to: unit) }
+    }
+
     /// Ends the unit; fine when it is gone, as it is soon after its last process.
     func stop() throws(RuntimeFailure) {
         var manager = try SystemdManager.connect(ofUser: isUser)

@@ -100,7 +100,7 @@ struct ContainerRequest {
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
-            state.scope = cgroup.scope
+            (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             if !process.terminal { state.streams = StreamNames.own().names }
             let resources = spec.linux.resources
             func finish() throws(RuntimeFailure) {

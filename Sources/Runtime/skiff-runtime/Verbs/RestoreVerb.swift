@@ -78,7 +78,7 @@ struct RestoreVerb: Verb {
             let cgroup = try ContainerGroup.make(spec, id: id, context)
             made = cgroup
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
-            state.scope = cgroup.scope
+            (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             if spec.process?.terminal != true { state.streams = StreamNames.own().names }
             let restore = ContainerRestore(
                 id: id, spec: spec, rootfs: rootfs, bundle: bundle, place: states.directory(id), options: options)

@@ -25,18 +25,19 @@ struct UpdateVerb: Verb {
         .taking("BYTES", "memory-reservation", "memory to be left with when there is little"),
         .taking("BYTES", "memory-swap", "memory and swap together; -1 for no limit"),
         .taking("N", "pids-limit", "processes and threads; -1 for no limit"),
-        .taking("SCHEMA", "l3-cache-schema", "Intel RDT: not supported"),
-        .taking("SCHEMA", "mem-bw-schema", "Intel RDT: not supported"),
+        .taking("SCHEMA", "l3-cache-schema", "shares of cache, as L3:0=ff;1=f"),
+        .taking("SCHEMA", "mem-bw-schema", "shares of memory bandwidth, as MB:0=20;1=70"),
     ]
 
     private let id: String
     private let resources: RuntimeSpec.Resources
+    private let l3Cache: String?
+    private let memoryBandwidth: String?
 
     init(_ arguments: Arguments) throws {
         id = try arguments.only("container id")
-        for schema in ["l3-cache-schema", "mem-bw-schema"] where arguments.last(schema) != nil {
-            throw RuntimeFailure(.specification, "flag --\(schema): Intel RDT is not supported")
-        }
+        l3Cache = arguments.last("l3-cache-schema")
+        memoryBandwidth = arguments.last("mem-bw-schema")
         if let file = arguments.last("resources") {
             resources = try RuntimeSpec.Resources(json: readDocument(file))
             return
@@ -79,7 +80,15 @@ struct UpdateVerb: Verb {
         guard context.states.status(of: state) != .stopped else {
             throw RuntimeFailure(.specification, "cannot update container \(id): it has stopped")
         }
-        try group(of: state, to: "update").update(resources)
+        let cgroup = try group(of: state, to: "update")
+        if l3Cache != nil || memoryBandwidth != nil {
+            guard let resctrl = cgroup.resctrl else {
+                throw RuntimeFailure(
+                    .specification, "cannot update container \(id): it was made without linux.intelRdt")
+            }
+            try resctrl.update(l3Cache: l3Cache, memoryBandwidth: memoryBandwidth)
+        }
+        try cgroup.update(resources)
     }
 
     /// A number with a unit of 1024s: `512m`, `1.5g`, `64KiB`; -1 is no limit.
