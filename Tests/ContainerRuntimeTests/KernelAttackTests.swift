@@ -157,4 +157,29 @@ struct KernelAttackTests {
         #expect(!groups.isEmpty, "\(result.errors)")
         #expect(groups.allSatisfy { $0[5].hasPrefix("ro") }, "\(result.output)")
     }
+
+    /// CVE-2016-9962: what enters by way of the user's own namespace is not to be traced in it either, from its first moment.
+    @Test(.enabled(if: Ordinary.canRun, "setpriv and user namespaces for everybody are needed"))
+    func whatAnOrdinaryUserLetsInCannotBeTraced() throws {
+        defer { bundle.remove() }
+        let user = try Ordinary(bundle)
+        try makeDirectory(bundle.path + "/rootfs/out")
+        try setOwnerEntry(bundle.path + "/rootfs/out", uid: Ordinary.id, gid: Ordinary.id, at: Directory.working)
+        let script = """
+            while :; do busybox ls -l /proc/[0-9]*/exe 2>/dev/null | grep -E 'skiff|memfd' >> /out/seen; done
+            """
+        try bundle.write(command: ["sh", "-c", script]) { spec in
+            user.confine(&spec)
+            spec.addCapability("CAP_SYS_PTRACE")
+        }
+        let made = try user.runtime("create", "--bundle", bundle.path, bundle.id)
+        try #require(made.code == 0, "\(made.errors)")
+        defer { _ = try? user.runtime("delete", "--force", bundle.id) }
+        #expect(try user.runtime("start", bundle.id).code == 0)
+        for _ in 0..<Bundle.rounds {
+            let entered = try user.runtime("exec", bundle.id, "true")
+            #expect(entered.code == 0, "\(entered.errors)")
+        }
+        #expect(try readText(bundle.path + "/rootfs/out/seen") == "")
+    }
 }

@@ -79,7 +79,7 @@ struct RootAttackTests {
 
     /// CVE-2026-41579: the host's own `/dev` under another spelling is not filled with a container's.
     @Test(arguments: ["/dev", "/dev/", "//dev", "/./dev", "/tmp/../dev"])
-    func adeviceDirectoryOfTheHostsIsLeftAsItIs(spelling: String) throws {
+    func aDeviceDirectoryOfTheHostsIsLeftAsItIs(spelling: String) throws {
         defer { bundle.remove() }
         try makeDirectory(volume + "/pts")
         try writeFile(volume + "/pts/ptmx", [])

@@ -173,6 +173,18 @@ import Testing
         }
     }
 
+    /// CVE-2024-3154: an annotation reaches no other process or unit, and gives no rights or limits.
+    @Test(arguments: [
+        ("PIDs", "[uint32 1]"), ("Slice", "'-.slice'"), ("OnFailure", "['evil.service']"),
+        ("Wants", "['evil.service']"),
+        ("SuccessAction", "'reboot-force'"), ("DevicePolicy", "'auto'"), ("Delegate", "true"),
+        ("MemoryMax", "uint64 18446744073709551615"), ("JobTimeoutAction", "'reboot'"), ("MemoryMaxSec", "1"),
+    ]) func anAnnotationInjectsNothing(name: String, value: String) {
+        #expect(throws: RuntimeFailure.self) {
+            try UnitProperties.annotated(["org.systemd.property." + name: value])
+        }
+    }
+
     // MARK: Devices
 
     @Test func devicesAreWhatIsLeftAllowed() {

@@ -169,7 +169,9 @@ struct UnitProperties {
 
     /// Properties that annotations ask for: `org.systemd.property.TimeoutStopUSec: "uint64 5000000"`.
     ///
-    /// A name that ends in `Sec` has its value in seconds, and the property is the one in microseconds.
+    /// A name that ends in `Sec` has its value in seconds, and the property is the one in microseconds. Annotations come
+    /// from whoever may start a container, and engines pass them on: those that name other processes and units, rights or
+    /// limits are refused (CVE-2024-3154).
     static func annotated(_ annotations: [String: String]) throws(RuntimeFailure) -> [UnitProperty] {
         let prefix = "org.systemd.property."
         var list: [UnitProperty] = []
@@ -184,6 +186,9 @@ struct UnitProperties {
                     value = try microseconds(value)
                     name = name.dropLast(3) + "USec"
                 }
+                guard ofAnnotations.contains(name) else {
+                    throw DBusFault("annotations may set \(ofAnnotations.sorted().joined(separator: ", ")) only")
+                }
                 list.append(UnitProperty(name, value))
             } catch {
                 throw RuntimeFailure(.specification, "annotation \(key): `\(text)`: \(error)")
@@ -191,6 +196,12 @@ struct UnitProperties {
         }
         return list
     }
+
+    /// What concerns only when and how the unit itself begins and ends.
+    private static let ofAnnotations: Set<String> = [
+        "After", "Before", "CollectMode", "DefaultDependencies", "Description", "FinalKillSignal", "KillMode",
+        "KillSignal", "RuntimeMaxUSec", "SendSIGHUP", "SendSIGKILL", "TimeoutStartUSec", "TimeoutStopUSec",
+    ]
 
     private static func microseconds(_ value: DBusValue) throws(DBusFault) -> DBusValue {
         let seconds: Double? =
