@@ -39,7 +39,8 @@ struct PlannedMountTests {
     @Test func aFileSystemsSettingsOnABindAreLeftOutWithAWarning() throws {
         let mount = try plan("bind", ["ro", "size=1", "mode=755"])
         #expect(mount.attributes == [.readOnly] && mount.data.isEmpty)
-        let warnings = RuntimeSpec.Mount(destination: "/d", type: "bind", source: "/s", options: ["ro", "size=1"]).warnings
+        let warnings = RuntimeSpec.Mount(destination: "/d", type: "bind", source: "/s", options: ["ro", "size=1"])
+            .warnings
         #expect(warnings == ["mount /d: a bind cannot take these options, which are left out: size=1"])
         #expect(RuntimeSpec.Mount(destination: "/d", type: "tmpfs", options: ["size=1"]).warnings.isEmpty)
     }
