@@ -95,7 +95,8 @@ private struct Bench {
         let out = path + "/out", err = path + "/err"
         let output = try open(out, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         let errors = try open(err, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-        let null = try open("/dev/null", O_RDONLY)
+        // Not the host's null device: crun gives its standard input to the container's user.
+        let input = try open(path + "/in", O_RDONLY | O_CREAT, mode: 0o644)
         let hide = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$0\" \"$@\""
         let pid = try Spawn(
             "/usr/bin/unshare",
@@ -103,7 +104,7 @@ private struct Bench {
                 "unshare", "-m", "--propagation", "private", "/bin/sh", "-c", hide, runtime, "--root", path + "/state",
                 "run", "--bundle", path, "c\(number)",
             ], environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-            descriptors: [(null.raw, 0), (output.raw, 1), (errors.raw, 2)]
+            descriptors: [(input.raw, 0), (output.raw, 1), (errors.raw, 2)]
         ).start()
         let end = try PidFD(pid).wait()
         let hierarchies = try open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY)

@@ -75,9 +75,10 @@ struct RootlessDifferentialTests {
                 spec.linux.namespaces.removeAll { $0.kind == .cgroup }
                 change(&spec)
             })
-        let null = try open("/dev/null", O_RDONLY)
+        // Not the host's null device: crun gives its standard input to the container's user.
+        let input = try open(bundle.path + "/in", O_RDONLY | O_CREAT, mode: 0o644)
         let (theirs, ours) = try (
-            seen(by: "/usr/bin/crun", bundle, null.raw), seen(by: bundle.path + "/program", bundle, null.raw)
+            seen(by: "/usr/bin/crun", bundle, input.raw), seen(by: bundle.path + "/program", bundle, input.raw)
         )
         #expect(ours["status"]?.isEmpty == false, "\(name)")
         for section in Set(theirs.keys).union(ours.keys).sorted() {
