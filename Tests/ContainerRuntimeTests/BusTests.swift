@@ -176,6 +176,7 @@ import Testing
             return Self.reply(to: call, [.string(":1.5")], from: "org.freedesktop.DBus")
         }
         defer { peer.remove() }
+        defer { peer.remove() }
         _ = try BusConnection.open(
             BusAddress(path: peer.path), deadline: Clock.monotonicMilliseconds() + 10_000)
     }

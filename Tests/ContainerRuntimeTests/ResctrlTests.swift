@@ -30,6 +30,7 @@ import Testing
     }
 
     @Test func linesAreWrittenInTheDocumentsOrder() {
+        defer { end() }
         #expect(
             ResctrlSchemata.lines(
                 l3Cache: "L3:0=f;1=f0\nMB:0=10\n", memoryBandwidth: "MB:0=20", [" L2:0=3 ", ""])
@@ -37,6 +38,7 @@ import Testing
     }
 
     @Test func aSchemaIsPartOfAnotherByItsValues() {
+        defer { end() }
         let present = ResctrlSchemata(["    L3:0=00fff;1=f", "    MB:0= 70;1=100"])
         #expect(ResctrlSchemata(["L3:0=FFF"]).isPart(of: present))
         #expect(ResctrlSchemata(["MB:00=70"]).isPart(of: present))
@@ -46,6 +48,7 @@ import Testing
     }
 
     @Test func theFileSystemIsFoundInTheMountTable() {
+        defer { end() }
         let table =
             "24 1 254:0 / / rw - ext4 /dev/vda rw\n40 25 0:33 / /sys/fs/resctrl rw shared:7 - resctrl resctrl rw\n"
         #expect(ResctrlGroup.root(mountTable: table) == "/sys/fs/resctrl")

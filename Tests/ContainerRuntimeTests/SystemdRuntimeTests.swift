@@ -206,13 +206,13 @@ struct SystemdRuntimeTests {
     @Test func devicesAreThoseOfTheDocument() throws {
         defer { bundle.remove() }
         for allowed in [true, false] {
-            try write(": < /dev/kmsg && echo opened; : < /dev/zero && echo zero") {
+            try write("true < /dev/disk && echo opened; true < /dev/zero && echo zero") {
                 $0.linux.devices = [
-                    .init(type: "c", path: "/dev/kmsg", major: 1, minor: 11),
+                    .init(type: "b", path: "/dev/disk", major: 254, minor: 0),
                     .init(type: "c", path: "/dev/zero", major: 1, minor: 5),
                 ]
                 $0.linux.resources.devices = [
-                    .init(allow: false), .init(allow: allowed, type: "c", major: 1, minor: 11, access: "rw"),
+                    .init(allow: false), .init(allow: allowed, type: "b", major: 254, minor: 0, access: "r"),
                 ]
             }
             let result = try bundle.runtime("--systemd-cgroup", "run", "--bundle", bundle.path, bundle.id)
