@@ -103,7 +103,8 @@ struct ProcessSettingsTests {
         #expect(line(result.output) == all, "\(result.output)\(result.errors)")
     }
 
-    @Test func groupsOfTheCallerAreKeptWhereAnAnnotationSaysSo() throws {
+    @Test(.enabled(if: exists("/usr/bin/setpriv"), "needs setpriv (Debian: util-linux)"))
+    func groupsOfTheCallerAreKeptWhereAnAnnotationSaysSo() throws {
         defer { bundle.remove() }
         let program = try Bundle.program()
         try bundle.write(command: ["grep", "Groups", "/proc/self/status"]) {
