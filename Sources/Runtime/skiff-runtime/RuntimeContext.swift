@@ -60,6 +60,17 @@ struct RuntimeContext {
     }
 }
 
+extension RuntimeContext {
+    /// Takes back what was made of a container that could not be finished: its processes, its cgroup and its name.
+    func discard(_ id: String, _ group: Cgroup?) {
+        if let group {
+            try? group.kill()
+            try? group.delete()
+        }
+        try? states.remove(id)
+    }
+}
+
 /// A variable of this program's environment.
 ///
 /// C function: `getenv`.

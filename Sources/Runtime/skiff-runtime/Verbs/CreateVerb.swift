@@ -133,11 +133,7 @@ struct ContainerRequest {
                 throw error
             }
         } catch {
-            if let made {
-                try? made.kill()
-                try? made.delete()
-            }
-            try? context.states.remove(id)
+            context.discard(id, made)
             throw error
         }
     }

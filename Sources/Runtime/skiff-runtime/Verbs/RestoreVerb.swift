@@ -106,11 +106,7 @@ struct RestoreVerb: Verb {
                 throw error
             }
         } catch {
-            if let made {
-                try? made.kill()
-                try? made.delete()
-            }
-            try? states.remove(id)
+            context.discard(id, made)
             throw error
         }
     }
