@@ -26,15 +26,19 @@ struct PrivateDaemon: Sendable {
 
     /// Runs a test with a daemon and Debian's busybox as the image `busybox`.
     ///
-    /// - Parameter ownNetwork: the daemon's host is a network namespace of its own, in which nobody else has links or rules.
+    /// - Parameters:
+    ///   - ownNetwork: the daemon's host is a network namespace of its own, in which nobody else has links or rules.
+    ///   - configuration: its `daemon.json`.
     static func with(
         _ flags: [String] = [], image: Bool = true, ownNetwork: Bool = false, root: String? = nil,
+        configuration: String = "{}",
         _ body: (PrivateDaemon) async throws -> Void
     ) async throws {
         let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
         let network = ownNetwork ? SharedDescriptor(try NetworkNamespace.make().descriptor.duplicate()) : nil
         let daemon = PrivateDaemon(number: number, network: network, root: root)
         try makeDirectories(daemon.home, mode: 0o700)
+        try writeFile(daemon.home + "/daemon.json", Array(configuration.utf8))
         do {
             try await daemon.start(flags)
             if image { try await daemon.importBusybox() }

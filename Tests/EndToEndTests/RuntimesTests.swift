@@ -128,4 +128,34 @@ struct BrokenRuntimesTests {
             #expect(try await daemon.must("ps", "-aq").output.isEmpty)
         }
     }
+
+    /// `runtimes` of `daemon.json`, as dockerd has it.
+    @Test func argumentsOfTheFileStandBeforeTheVerb() async throws {
+        let runtime = Program.builds + "/skiff-runtime"
+        // A shell that becomes the runtime: it does so only where its own arguments come first.
+        let configuration = """
+            {"runtimes": {"other": {"path": "/bin/sh", "runtimeArgs": ["-c", "exec $0 \\"$@\\"", "\(runtime)"]}}}
+            """
+        try await PrivateDaemon.with(configuration: configuration) { daemon in
+            let run = try await daemon.skiff("run", "--rm", "--runtime", "other", "busybox", "sh", "-c", "exit 9")
+            #expect(run.code == 9, "\(run.errors)")
+            let shown = try await daemon.must("info", "-f", "{{json .Runtimes}}").output
+            #expect(shown.contains("\"runtimeArgs\":[\"-c\","), "\(shown)")
+        }
+    }
+
+    @Test(arguments: [
+        ("{\"runtimeType\": \"io.containerd.runsc.v1\"}", "runtimes.x.runtimeType is not supported"),
+        ("{\"path\": \"/bin/sh\", \"runtimeArgs\": [1]}", "runtimes.x.runtimeArgs must be a list of strings"),
+        ("{\"runtimeArgs\": []}", "runtimes.x needs the path of a program"),
+        ("{\"path\": \"runsc\"}", "the runtime x needs an absolute path"),
+        ("\"/bin/sh\"", "runtimes.x must be an object"),
+    ])
+    func whatCannotBeMeantIsRefused(runtime: String, words: String) async throws {
+        let file = "/tmp/skiff-e2e-runtimes.\(getpid()).json"
+        try writeFile(file, Array("{\"runtimes\": {\"x\": \(runtime)}}".utf8))
+        defer { try? unlink(file) }
+        let checked = try await Program.run(Program.builds + "/skiffd", ["--validate", "--config-file", file])
+        #expect(checked.code != 0 && checked.errors.contains(words), "\(checked)")
+    }
 }

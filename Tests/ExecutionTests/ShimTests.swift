@@ -398,7 +398,7 @@ struct ShimTests {
             let (attachment, stream) = try StreamAttachment.pair(StreamChoice(input: true, framed: false))
             let task = try await fixture.launcher.launch(
                 try fixture.request("id -u; cat; exit 6") {
-                    $0.runtime = ShimFixture.runtimePath
+                    $0.runtime = RuntimeProgram(path: ShimFixture.runtimePath)
                     $0.sandbox.user = "app"
                     $0.attachments = [attachment]
                     $0.input = .once
@@ -421,7 +421,7 @@ struct ShimTests {
             #expect(await fixture.launcher.known().isEmpty)
 
             let request = try fixture.request("") {
-                $0.runtime = ShimFixture.runtimePath
+                $0.runtime = RuntimeProgram(path: ShimFixture.runtimePath)
                 $0.sandbox.arguments = ["nosuch"]
             }
             let failure = await #expect(throws: Failure.self) { try await fixture.launcher.launch(request) }

@@ -15,7 +15,7 @@ import Testing
         joinsNetwork: true, isFiltered: true, cgroup: "/skiff/a1",
         log: LogOrder(path: "/var/log/a1", maximumSize: 1 << 40, maximumFiles: 3, attributes: ["a": "ü\n"]),
         streams: [stream, StreamOrder(input: false, output: true, errors: false, framed: false, patience: nil)],
-        input: .once, usesInit: true, runtime: "/usr/bin/crun")
+        input: .once, usesInit: true, runtime: RuntimeProgram(path: "/usr/bin/runsc", arguments: ["--platform=ptrace"]))
 
     static let requests: [ShimRequest] = [
         .launch(launch), .hello, .attach(process: nil, stream: stream), .attach(process: "e", stream: stream),

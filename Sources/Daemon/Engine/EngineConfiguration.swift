@@ -1,4 +1,5 @@
 internal import Execution
+public import OCI
 
 /// How a daemon's engine shall be; decided once, at start.
 public struct EngineConfiguration: Sendable {
@@ -6,8 +7,8 @@ public struct EngineConfiguration: Sendable {
     public var dataRoot: String
     /// The cgroup that holds the containers' own, from each hierarchy's root; one per daemon.
     public var cgroupParent: String
-    /// Further OCI runtimes by name, with their absolute paths (`--add-runtime`); Skiff's own is always there.
-    public var runtimes: [String: String]
+    /// Further OCI runtimes by name, with their programs (`--add-runtime`, `runtimes` of `daemon.json`); Skiff's own is always there.
+    public var runtimes: [String: RuntimeProgram]
     /// The runtime of containers that name none.
     public var defaultRuntime: String
     /// The log driver of containers that name none, and its options: see ``LogOptions``.
@@ -28,7 +29,7 @@ public struct EngineConfiguration: Sendable {
     static let ownRuntimeNames: Set<String> = [ownRuntime, "runc", "io.containerd.runc.v2"]
 
     public init(
-        dataRoot: String, cgroupParent: String = "/skiff", runtimes: [String: String] = [:],
+        dataRoot: String, cgroupParent: String = "/skiff", runtimes: [String: RuntimeProgram] = [:],
         defaultRuntime: String = EngineConfiguration.ownRuntime
     ) {
         (self.dataRoot, self.cgroupParent) = (dataRoot, cgroupParent)

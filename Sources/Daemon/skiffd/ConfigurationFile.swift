@@ -1,6 +1,7 @@
 internal import Failures
 internal import JSON
 internal import Linux
+internal import OCI
 
 /// `daemon.json`: dockerd's keys, with dockerd's complaints.
 struct ConfigurationFile {
@@ -113,14 +114,9 @@ struct ConfigurationFile {
             return .list(items.compactMap { $0 })
         case .runtimes:
             guard let object = value.objectValue else { throw wrong("an object of runtimes") }
-            var runtimes: [String] = []
-            for (name, runtime) in object {
-                guard let path = runtime["path"]?.stringValue else {
-                    throw wrong("an object whose runtimes have a path")
-                }
-                runtimes.append("\(name)=\(path)")
-            }
-            return .list(runtimes)
+            var runtimes: [String: RuntimeProgram] = [:]
+            for (name, runtime) in object { runtimes[name] = try program(name, runtime) }
+            return .runtimes(runtimes)
         case .pools:
             guard let pools = value.arrayValue else { throw wrong("a list of address pools") }
             var texts: [String] = []
@@ -141,6 +137,28 @@ struct ConfigurationFile {
             }
             return .list(pairs)
         }
+    }
+
+    /// `{"path": "/usr/bin/runsc", "runtimeArgs": ["--platform=ptrace"]}`.
+    private static func program(_ name: String, _ value: JSON) throws(Failure) -> RuntimeProgram {
+        guard let object = value.objectValue else {
+            throw Failure(.invalid, "the directive runtimes.\(name) must be an object")
+        }
+        for (key, member) in object where key != "path" && key != "runtimeArgs" && !member.isNull {
+            // A type is the name of a shim of containerd's: what it is, and what its options mean, only containerd knows.
+            throw Failure(
+                .invalid,
+                "the directive runtimes.\(name).\(key) is not supported: name a program of the OCI's command line by path"
+            )
+        }
+        guard let path = object["path"]?.stringValue else {
+            throw Failure(.invalid, "the directive runtimes.\(name) needs the path of a program")
+        }
+        guard let arguments = object["runtimeArgs"], !arguments.isNull else { return RuntimeProgram(path: path) }
+        guard let words = arguments.arrayValue?.map(\.stringValue), !words.contains(nil) else {
+            throw Failure(.invalid, "the directive runtimes.\(name).runtimeArgs must be a list of strings")
+        }
+        return RuntimeProgram(path: path, arguments: words.compactMap { $0 })
     }
 
     private static let limits: Set<String> = [

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import OCI
 
 /// dockerd's flags, as far as Skiff has what they switch.
 struct DaemonOptions: ParsableArguments {
@@ -137,12 +138,15 @@ enum ConfigurationValue: Hashable, CustomStringConvertible {
     case text(String)
     case flag(Bool)
     case list([String])
+    case runtimes([String: RuntimeProgram])
 
     var description: String {
         switch self {
         case .text(let text): text
         case .flag(let on): "\(on)"
         case .list(let items): "[\(items.joined(separator: " "))]"
+        case .runtimes(let runtimes):
+            "[\(runtimes.map { ([$0 + "=" + $1.path] + $1.arguments).joined(separator: " ") }.sorted().joined(separator: " "))]"
         }
     }
 }

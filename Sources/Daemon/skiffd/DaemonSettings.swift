@@ -4,6 +4,7 @@ internal import Failures
 internal import Linux
 internal import Logging
 internal import Networking
+internal import OCI
 
 /// How this daemon shall be: flags and file put together and checked, before anything is touched.
 struct DaemonSettings {
@@ -18,7 +19,7 @@ struct DaemonSettings {
     var dns = DNSSettings()
     var addressPools: [SubnetPool] = SubnetPool.standard
     var defaultRuntime = "skiff"
-    var runtimes: [String: String] = [:]
+    var runtimes: [String: RuntimeProgram] = [:]
     var insecureRegistries: [String] = []
     var registryMirrors: [String] = []
     /// Who may use the socket; nil is `skiff`, or else `docker`, or else root alone.
@@ -57,9 +58,9 @@ struct DaemonSettings {
             servers: reader.list("dns"), search: reader.list("dns-search"), options: reader.list("dns-opts"))
         let pools = try reader.list("default-address-pools").map { (text) throws(Failure) in try reader.pool(text) }
         if !pools.isEmpty { addressPools = pools }
-        runtimes = try reader.pairs("runtimes")
-        for (name, path) in runtimes where !path.hasPrefix("/") {
-            throw Failure(.invalid, "the runtime \(name) needs an absolute path, not \"\(path)\"")
+        runtimes = try reader.runtimes()
+        for (name, program) in runtimes where !program.path.hasPrefix("/") {
+            throw Failure(.invalid, "the runtime \(name) needs an absolute path, not \"\(program.path)\"")
         }
         defaultRuntime = reader.text("default-runtime") ?? defaultRuntime
         insecureRegistries = reader.list("insecure-registries")
@@ -151,6 +152,12 @@ struct SettingsReader {
             pairs[String(item[..<equals])] = String(item[item.index(after: equals)...])
         }
         return pairs
+    }
+
+    /// `--add-runtime NAME=PATH`, or with arguments out of the file.
+    func runtimes() throws(Failure) -> [String: RuntimeProgram] {
+        if case .runtimes(let runtimes) = values["runtimes"] { return runtimes }
+        return try pairs("runtimes").mapValues { RuntimeProgram(path: $0) }
     }
 
     /// `base=10.0.0.0/8,size=24`.

@@ -1,5 +1,6 @@
 internal import APIServer
 internal import Linux
+internal import OCI
 
 /// What the machine is, read once at start for `/info` and `/version`.
 enum HostFacts {
@@ -27,7 +28,8 @@ enum HostFacts {
         facts.isDebug = settings.isDebug
         facts.defaultRuntime = settings.defaultRuntime
         facts.logDriver = settings.logDriver
-        facts.runtimes = settings.runtimes.merging(["skiff": "skiff-runtime"]) { given, _ in given }
+        facts.runtimes = settings.runtimes.merging(["skiff": RuntimeProgram(path: "skiff-runtime")]) { given, _ in given
+        }
         facts.insecureRegistries = settings.insecureRegistries
         facts.registryMirrors = settings.registryMirrors
         facts.httpProxy = environment["HTTP_PROXY"] ?? environment["http_proxy"] ?? ""

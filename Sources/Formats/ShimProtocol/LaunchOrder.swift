@@ -22,11 +22,12 @@ public struct LaunchOrder: Sendable, Hashable {
     /// A tiny init is process 1.
     public var usesInit: Bool
     /// Another OCI runtime's program to make the container with.
-    public var runtime: String?
+    public var runtime: RuntimeProgram?
 
     public init(
         id: String, directory: String, spec: JSON, rootfs: OverlayMount, joinsNetwork: Bool, isFiltered: Bool,
-        cgroup: String, log: LogOrder?, streams: [StreamOrder], input: InputOrder, usesInit: Bool, runtime: String?
+        cgroup: String, log: LogOrder?, streams: [StreamOrder], input: InputOrder, usesInit: Bool,
+        runtime: RuntimeProgram?
     ) {
         self.id = id
         self.directory = directory

@@ -99,13 +99,18 @@ extension LaunchOrder {
         object.set("streams", streams.map(\.object))
         object.set("input", input.rawValue)
         object.set("init", usesInit)
-        object.set("runtime", runtime)
+        if let runtime {
+            object.set("runtime", runtime.path)
+            if !runtime.arguments.isEmpty { object.set("runtimeArgs", runtime.arguments) }
+        }
         return object
     }
 
     init(_ fields: WireFields) throws(ShimWire.Malformed) {
         let mount = try fields.fields("rootfs")
         let log = try fields.optionalFields("log")
+        let runtime = try fields.optionalString("runtime")
+        let runtimeArguments = try fields.optionalStrings("runtimeArgs") ?? []
         self.init(
             id: try fields.string("id"), directory: try fields.string("directory"), spec: try fields.json("spec"),
             rootfs: OverlayMount(
@@ -114,7 +119,8 @@ extension LaunchOrder {
             joinsNetwork: try fields.flag("network"), isFiltered: try fields.flag("filter"),
             cgroup: try fields.string("cgroup"), log: try log.map(LogOrder.init),
             streams: try streamOrders(fields), input: try InputOrder(fields),
-            usesInit: try fields.flag("init"), runtime: try fields.optionalString("runtime"))
+            usesInit: try fields.flag("init"),
+            runtime: runtime.map { RuntimeProgram(path: $0, arguments: runtimeArguments) })
     }
 }
 

@@ -14,17 +14,17 @@ internal import ShimProtocol
 ///                    runtime.log           what it says when it fails (JSON lines)
 ///                    console.sock          where it sends a terminal's master
 /// ```
-/// `create`, `start`, `exec` and `delete` are run to their end; the container's process then is the shim's child, because
-/// orphans come to a subreaper, and from there on everything is as with our own.
+/// Its verbs are run to their end, except for `delete`; the container's process then is the shim's child, because orphans
+/// come to a subreaper, and from there on everything is as with our own.
 final class ForeignRuntime {
-    private let program: String
+    private let program: RuntimeProgram
     private let id: String
     private let directory: String
     private let handle: OwnedDescriptor
-    private var execs = 0
+    private var log: String { "\(directory)/runtime.log" }
 
     /// Mounts the root file system where only this shim and what it starts see it.
-    init(_ program: String, _ order: LaunchOrder) throws {
+    init(_ program: RuntimeProgram, _ order: LaunchOrder) throws {
         self.program = program
         id = order.id
         directory = order.directory
@@ -77,16 +77,33 @@ final class ForeignRuntime {
 
     /// `exec`, detached.
     func exec(_ process: RuntimeSpec.Process, _ stdio: Stdio) throws -> (pid: Int32, master: Int32?) {
-        execs += 1
         let file = "\(directory)/exec.json"
         try writeFile(file, try withNumbers(process).json.serialized(), mode: 0o600)
         defer { try? unlink(file) }
         return try start(["exec", "--detach", "--process", file], [id], stdio, terminal: process.terminal)
     }
 
-    /// `delete --force`, and everything of the bundle.
+    /// `kill`: the container's process may be a sandbox, which only its runtime can have send a signal to what runs in it.
+    func signal(_ number: Int32) throws { try run(["kill", id, "\(number)"], nil) }
+
+    /// `pause` or `resume`: what still answers in a paused sandbox would not in a frozen cgroup.
+    func pause(_ paused: Bool) throws { try run([paused ? "pause" : "resume", id], nil) }
+
+    /// `delete --force`; ``removeFiles()`` is due when the process has ended.
+    ///
+    /// Nobody waits for it: gVisor waits in its turn until the shim has reaped what else there was of the sandbox.
+    ///
+    /// - Returns: the process, nil if there is none.
+    func beginDeletion() -> pid_t? { try? spawn(["delete", "--force", id], nil).start() }
+
+    /// `delete --force` to its end, and everything of the bundle.
     func clear() {
         try? run(["delete", "--force", id], nil)
+        removeFiles()
+    }
+
+    /// Removes the bundle and what the runtime had beside it.
+    func removeFiles() {
         try? detachMount("\(directory)/bundle/rootfs")
         for name in ["bundle", "state", "runtime.log", "pid", "console.sock"] {
             try? removeTree("\(directory)/\(name)")
@@ -112,44 +129,51 @@ final class ForeignRuntime {
         var master: Int32?
         if let listener {
             guard let connection = try acceptConnection(listener.raw) else {
-                throw FailureReport(stage: "console", errno: 0, path: nil, message: "\(program) sent no terminal")
+                throw FailureReport(stage: "console", errno: 0, path: nil, message: "\(program.path) sent no terminal")
             }
             try setNonBlocking(connection.raw, false)
             guard var message = try receiveMessage(connection.raw, limit: 4096), let sent = message.descriptors.take()
-            else { throw FailureReport(stage: "console", errno: 0, path: nil, message: "\(program) sent no terminal") }
+            else {
+                throw FailureReport(stage: "console", errno: 0, path: nil, message: "\(program.path) sent no terminal")
+            }
             master = sent.release()
         }
         let text = (try? readText("\(directory)/pid", limit: 64)) ?? ""
         guard let pid = Int32(text.filter { $0 != "\n" }), pid > 0 else {
-            throw FailureReport(stage: "exec", errno: 0, path: nil, message: "\(program) wrote \"\(text)\" as a pid")
+            throw FailureReport(
+                stage: "exec", errno: 0, path: nil, message: "\(program.path) wrote \"\(text)\" as a pid")
         }
         return (pid, master)
     }
 
     /// Runs the program to its end.
     private func run(_ arguments: [String], _ stdio: Stdio?) throws {
-        let log = "\(directory)/runtime.log"
         try? unlink(log)
+        let pid = try spawn(arguments, stdio).start()
+        let end = try PidFD(pid).wait()
+        if end == .exited(0) { return }
+        throw failure(arguments[0], code: end?.code ?? -1)
+    }
+
+    private func spawn(_ arguments: [String], _ stdio: Stdio?) -> Spawn {
         var descriptors: [(parent: Int32, child: Int32)] = []
         if case .descriptors(let input, let output, let error)? = stdio {
             descriptors = [(input, 0), (output, 1), (error, 2)]
         }
-        let all = [program, "--root", "\(directory)/state", "--log", log, "--log-format", "json"] + arguments
-        let pid = try Spawn(
-            program, arguments: all, environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        let settings = ["--root", "\(directory)/state", "--log", log, "--log-format", "json"]
+        return Spawn(
+            program.path, arguments: [program.path] + program.arguments + settings + arguments,
+            environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
             descriptors: descriptors, newSession: false
-        ).start()
-        let end = try PidFD(pid).wait()
-        if end == .exited(0) { return }
-        throw failure(arguments[0], log, code: end?.code ?? -1)
+        )
     }
 
     /// The last error the runtime logged, with the number its words stand for.
-    private func failure(_ verb: String, _ log: String, code: Int32) -> FailureReport {
+    private func failure(_ verb: String, code: Int32) -> FailureReport {
         let lines = ((try? readText(log, limit: 1 << 20)) ?? "").split(separator: "\n").map(String.init)
         let message =
             lines.reversed().lazy.compactMap { line in (try? JSON.parse(line))?["msg"]?.stringValue }.first
-            ?? "\(program) \(verb) ended with \(code)"
+            ?? "\(program.path) \(verb) ended with \(code)"
         let words: [(String, Int32)] = [
             ("executable file not found", ENOENT), ("no such file or directory", ENOENT), ("permission denied", EACCES),
         ]

@@ -24,6 +24,8 @@ final class SupervisedContainer {
     private var end: (end: ProcessEnd, at: Int64)?
     private var isPaused = false
     private var isFinishing = false
+    /// What deletes the container of another runtime.
+    private var deletion: pid_t?
     private(set) var exit: ExitReport?
     private(set) var isRemoved = false
     private var drainDeadline: UInt64?
@@ -170,7 +172,8 @@ final class SupervisedContainer {
         switch target {
         case .initial:
             guard end == nil else { throw FailureReport.request("the container has ended") }
-            try sendSignal(number, to: pid)
+            // Nothing is asked of a runtime that the kernel does for certain.
+            if let foreign, number != SIGKILL { try foreign.signal(number) } else { try sendSignal(number, to: pid) }
         case .all:
             for pid in try cgroup.processes() { try? sendSignal(number, to: pid) }
         case .exec(let id):
@@ -180,7 +183,10 @@ final class SupervisedContainer {
             try sendSignal(number, to: session.pid)
         }
         // The frozen do not even die.
-        if number == SIGKILL, isPaused { try pause(false) }
+        if number == SIGKILL, isPaused, end == nil {
+            try cgroup.freeze(false)
+            isPaused = false
+        }
     }
 
     func resize(_ process: String?, _ size: WindowSize) throws { try streams(of: process).resize(size) }
@@ -190,7 +196,7 @@ final class SupervisedContainer {
         if !paused, end != nil { return }
         guard end == nil else { throw FailureReport.request("the container has ended") }
         if paused == isPaused { return }
-        try cgroup.freeze(paused)
+        if let foreign { try foreign.pause(paused) } else { try cgroup.freeze(paused) }
         isPaused = paused
     }
 
@@ -231,6 +237,8 @@ final class SupervisedContainer {
             let report = ExitReport(code: how.code, signal: how.signal, oomKilled: false, at: now)
             onEvent?(.execEnded(id: session.id, report))
             session.ended(report)
+        } else if child == deletion {
+            clear()
         } else {
             log?.ended(child, how)
         }
@@ -258,7 +266,12 @@ final class SupervisedContainer {
         onEvent?(.exited(report))
         streams.finish()
         cgroup.stopWatching()
-        foreign?.clear()
+        deletion = foreign?.beginDeletion()
+        if deletion == nil { clear() }
+    }
+
+    private func clear() {
+        foreign?.removeFiles()
         removeCgroup()
     }
 

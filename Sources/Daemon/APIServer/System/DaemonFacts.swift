@@ -1,3 +1,5 @@
+public import OCI
+
 /// What a daemon is and where it runs: read once at start by whoever puts it together, shown by `/info` and `/version`.
 public struct DaemonFacts: Sendable {
     /// Skiff's own version.
@@ -27,7 +29,7 @@ public struct DaemonFacts: Sendable {
     /// The log driver of containers that name none.
     public var logDriver = "json-file"
     /// The runtimes' programs by name.
-    public var runtimes: [String: String] = [:]
+    public var runtimes: [String: RuntimeProgram] = [:]
     public var insecureRegistries: [String] = []
     public var registryMirrors: [String] = []
     public var httpProxy = ""

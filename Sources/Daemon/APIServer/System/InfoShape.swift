@@ -1,6 +1,7 @@
 internal import DockerAPI
 internal import Engine
 internal import JSON
+internal import OCI
 
 /// The part of `/info` that stays the same while a daemon runs.
 enum InfoShape {
@@ -40,9 +41,10 @@ enum InfoShape {
         answer.name = facts.name
         answer.labels = facts.labels
         answer.serverVersion = facts.version
-        answer.runtimes = facts.runtimes.mapValues { path in
+        answer.runtimes = facts.runtimes.mapValues { program in
             var runtime = RuntimeInfo()
-            runtime.path = path
+            runtime.path = program.path
+            runtime.runtimeArgs = program.arguments.isEmpty ? nil : program.arguments
             return runtime
         }
         answer.defaultRuntime = facts.defaultRuntime

@@ -19,13 +19,13 @@ public struct LaunchRequest: Sendable {
     public var input: InputMode
     /// Whether a tiny init is process 1 and reaps for the program (`--init`).
     public var usesInit: Bool
-    /// The absolute path of another OCI runtime to make the container with; nil is Skiff's own.
-    public var runtime: String?
+    /// Another OCI runtime to make the container with; nil is Skiff's own.
+    public var runtime: RuntimeProgram?
 
     public init(
         id: String, sandbox: SandboxSettings, rootfs: OverlayMount, networkNamespace: SharedDescriptor? = nil,
         log: LogSettings? = nil, attachments: [StreamAttachment] = [], input: InputMode = .none, usesInit: Bool = false,
-        runtime: String? = nil
+        runtime: RuntimeProgram? = nil
     ) {
         self.id = id
         self.sandbox = sandbox
