@@ -1,0 +1,35 @@
+import CLinux
+import Linux
+import Testing
+
+/// A daemon that has run many containers holds no more than one that has run some.
+///
+/// A hundred of them, or as many as `SKIFF_CONTAINERS` says.
+@Suite(.serialized, .enabled(if: isRoot, "an engine needs root"))
+struct DaemonMemoryTests {
+    /// The daemon's own memory, in KiB: not the pages of files, which it shares with whoever else has them.
+    ///
+    /// File: `/proc/<pid>/smaps_rollup`.
+    private static func memory(of pid: pid_t) throws -> Int {
+        let lines = try readText("/proc/\(pid)/smaps_rollup").split(separator: "\n")
+        return try #require(lines.first { $0.hasPrefix("Pss_Anon:") }.flatMap { Int($0.filter(\.isNumber)) })
+    }
+
+    @Test func manyContainersLeaveNothingInTheDaemon() async throws {
+        let count = getenv("SKIFF_CONTAINERS").flatMap { Int(String(cString: $0)) } ?? 100
+        try await PrivateDaemon.with(ownNetwork: true) { daemon in
+            @Sendable func run(_ times: Int) async throws {
+                for _ in 0..<times { try await daemon.must("run", "--rm", "busybox", "true") }
+            }
+            // The last 256 events are kept for who asks, and caches and the allocator have their size after some containers.
+            try await run(300)
+            let before = try Self.memory(of: daemon.pid)
+            try await run(count)
+            let after = try Self.memory(of: daemon.pid)
+            // What is known of one container is several KiB, and its events are two.
+            let limit = 128 + count / 2
+            #expect(after - before < limit, "\(before) KiB became \(after) after \(count) containers")
+            if count >= 1000 { print("\(count) containers: the daemon's \(before) KiB became \(after)") }
+        }
+    }
+}
