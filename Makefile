@@ -26,6 +26,7 @@ vm-test: ## run a part of the tests in a virtual machine with cgroup v2 and Debi
 	@scripts/setup vm
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
 	Tests/vm/run $(VM_TESTS)
+	$(if $(VM_TESTS),,Tests/vm/run --systemd)
 
 check: setup ## formatting, module directions, what the static programs are made of
 	scripts/check
