@@ -78,11 +78,12 @@ struct BuildFixture: Sendable {
         let launcher = try ShimLauncher(shimPath: shimPath, execRoot: root + "/run", pool: pool, logger: logger)
         let cgroup = "/skiff-test-\(root.split(separator: "-").last ?? "")"
         let builder = BuildService(
-            BuildEnvironment(
+            try BuildEnvironment(
                 root: root + "/build", images: images,
                 puller: ImagePuller(store: images, layers: layers, registries: registries),
                 metadata: metadata, content: content, snapshots: snapshots, networks: networks, launcher: launcher,
-                cgroupParent: cgroup, fetcher: fetcher(registries), collect: collect, pool: pool,
+                cgroups: CgroupPlacement(.cgroupfs, parent: cgroup), fetcher: fetcher(registries), collect: collect,
+                pool: pool,
                 logger: logger))
         var failure: (any Error)?
         do {

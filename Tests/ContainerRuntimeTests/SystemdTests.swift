@@ -244,4 +244,13 @@ import Testing
         #expect(SystemdScope.path(in: hybrid, isV1: false) == "/system.slice/b.scope")
         #expect(SystemdScope.path(in: "2:memory:/x\n", isV1: true) == nil)
     }
+
+    /// crun puts a container into a group of its own below the unit's.
+    @Test func theUnitsOwnGroupIsFoundAboveAProcesss() {
+        let scope = SystemdScope(unit: "skiff-a.scope", isUser: false)
+        #expect(scope.ownPath(in: "/x.slice/skiff-a.scope") == "/x.slice/skiff-a.scope")
+        #expect(scope.ownPath(in: "/host/x.slice/skiff-a.scope/container/b") == "/host/x.slice/skiff-a.scope")
+        #expect(scope.ownPath(in: "/x.slice/skiff-a.scope2") == nil)
+        #expect(scope.ownPath(in: "/system.slice/skiffd.service") == nil)
+    }
 }

@@ -100,10 +100,12 @@ struct Inventory: Sendable {
         var found: [String] = []
         let shims = try names(daemon.home + "/run/shims")
         if shims != running { found.append("shims \(shims)") }
-        for hierarchy in try names("/sys/fs/cgroup") {
+        let expected = Set(running.map { daemon.group(of: $0).split(separator: "/").last.map(String.init) })
+        // On v2 there is one hierarchy, and its root is here.
+        for hierarchy in try names("/sys/fs/cgroup").union(["."]) {
             let parent = "/sys/fs/cgroup/\(hierarchy)\(daemon.cgroup)"
             let groups = try names(parent).filter { isDirectory("\(parent)/\($0)") }
-            if !Set(groups).isSubset(of: running) { found.append("cgroups in \(hierarchy): \(groups)") }
+            if !Set(groups).isSubset(of: expected) { found.append("cgroups in \(hierarchy): \(groups)") }
         }
         let links = try network.links().filter { $0 != network.bridge }
         if links.count > running.count { found.append("links \(links)") }

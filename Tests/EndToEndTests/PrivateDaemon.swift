@@ -14,11 +14,18 @@ struct PrivateDaemon: Sendable {
     let number: Int
     /// The network namespace that is the daemon's host; nil is the machine's.
     let network: SharedDescriptor?
+    /// Whether systemd makes the containers' groups.
+    var usesSystemd: Bool
     private let process: Mutex<pid_t>.Holder
 
     var socket: String { home + "/skiff.sock" }
     var host: String { "unix://" + socket }
-    var cgroup: String { "/skiff-test-\(getpid())-\(number)" }
+    /// What holds the containers' groups.
+    var cgroup: String { usesSystemd ? "/" + slice : "/skiff-test-\(getpid())-\(number)" }
+    /// Without a dash, so that it lies in no other.
+    private var slice: String { "skifftest\(getpid())x\(number).slice" }
+    /// A container's group, from the hierarchy's root.
+    func group(of id: String) -> String { cgroup + "/" + (usesSystemd ? "skiff-\(id).scope" : id) }
     /// A /24 of this daemon's own for its default bridge.
     var bridgeAddress: String { "10.\(200 + number / 250).\(number % 250).1/24" }
 
@@ -29,14 +36,14 @@ struct PrivateDaemon: Sendable {
     /// - Parameters:
     ///   - ownNetwork: the daemon's host is a network namespace of its own, in which nobody else has links or rules.
     ///   - configuration: its `daemon.json`.
+    ///   - systemd: leave the choice of the cgroup driver to the daemon, on a host where that is systemd.
     static func with(
         _ flags: [String] = [], image: Bool = true, ownNetwork: Bool = false, root: String? = nil,
-        configuration: String = "{}",
-        _ body: (PrivateDaemon) async throws -> Void
+        configuration: String = "{}", systemd: Bool = false, _ body: (PrivateDaemon) async throws -> Void
     ) async throws {
         let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
         let network = ownNetwork ? SharedDescriptor(try NetworkNamespace.make().descriptor.duplicate()) : nil
-        let daemon = PrivateDaemon(number: number, network: network, root: root)
+        let daemon = PrivateDaemon(number: number, network: network, root: root, usesSystemd: systemd)
         try makeDirectories(daemon.home, mode: 0o700)
         try writeFile(daemon.home + "/daemon.json", Array(configuration.utf8))
         do {
@@ -46,14 +53,17 @@ struct PrivateDaemon: Sendable {
         } catch {
             Issue.record("daemon's log:\n\(daemon.log(lines: 40))")
             await daemon.cleanUp()
+            await daemon.removeSlice()
             throw error
         }
         await daemon.cleanUp()
         daemon.expectNothingLeft()
+        await daemon.removeSlice()
     }
 
-    private init(number: Int, network: SharedDescriptor?, root: String?) {
+    private init(number: Int, network: SharedDescriptor?, root: String?, usesSystemd: Bool) {
         self.number = number
+        self.usesSystemd = usesSystemd
         self.network = network
         home = "/tmp/skiff-e2e.\(getpid()).\(number)"
         self.root = root ?? home + "/data"
@@ -68,9 +78,9 @@ struct PrivateDaemon: Sendable {
             Program.builds + "/skiffd",
             arguments: [
                 "skiffd", "-H", host, "--data-root", root, "--exec-root", home + "/run", "--pidfile",
-                home + "/skiffd.pid", "--bip", bridgeAddress, "--cgroup-parent", cgroup, "--config-file",
-                home + "/daemon.json",
-            ] + flags,
+                home + "/skiffd.pid", "--bip", bridgeAddress, "--config-file", home + "/daemon.json",
+                "--cgroup-parent", usesSystemd ? slice : cgroup,
+            ] + (usesSystemd ? [] : ["--exec-opt", "native.cgroupdriver=cgroupfs"]) + flags,
             environment: ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"],
             descriptors: [(file.raw, 1), (file.raw, 2)])
         if !exists(home + "/daemon.json") { try writeFile(home + "/daemon.json", Array("{}".utf8)) }
@@ -205,9 +215,9 @@ struct PrivateDaemon: Sendable {
         // On v2 there is one hierarchy, and its root is here.
         for hierarchy in ["."] + ((try? onlyNames("/sys/fs/cgroup")) ?? []) {
             let parent = "/sys/fs/cgroup/\(hierarchy)\(cgroup)"
-            if exists(parent) { groups.append(parent) }
+            if exists(parent), !usesSystemd { groups.append(parent) }
             groups += ((try? onlyNames(parent)) ?? []).filter { isDirectory("\(parent)/\($0)") }
-            try? unlink(parent, directory: true)
+            if !usesSystemd { try? unlink(parent, directory: true) }
         }
         #expect(groups.isEmpty, "cgroups left behind: \(groups)")
         let processes = ((try? onlyNames("/proc")) ?? []).filter { name in
@@ -216,6 +226,11 @@ struct PrivateDaemon: Sendable {
         }
         #expect(processes.isEmpty, "processes left behind: \(processes)")
         #expect(throws: Never.self) { try removeTree(home) }
+    }
+
+    /// A slice that was needed once stays until somebody stops it.
+    private func removeSlice() async {
+        if usesSystemd { _ = try? await Program.run("/bin/systemctl", ["stop", slice]) }
     }
 
     private func onlyNames(_ path: String) throws -> [String] {

@@ -233,7 +233,10 @@ import Testing
         try SandboxPlan(
             config: try ContainerConfig(json: config), host: try HostSettings(json: host), mounts: mounts,
             surroundings: .init(
-                hostname: "box", cgroup: "/skiff/x", hostsPath: "/c/hosts", hostnamePath: "/c/hostname",
+                hostname: "box",
+                cgroup: { parent throws(Failure) in
+                    try CgroupPlacement(.systemd, parent: "system.slice").group(of: "x", below: parent)
+                }, hostsPath: "/c/hosts", hostnamePath: "/c/hostname",
                 resolvConfPath: "/c/resolv.conf",
                 volumePath: { "/v/\($0)" },
                 pid: { reference throws(Failure) in
@@ -242,6 +245,15 @@ import Testing
                 },
                 defaultUlimits: [Ulimit(name: "nofile", soft: 10, hard: -1), Ulimit(name: "nproc", soft: 5, hard: 5)])
         ).settings()
+    }
+
+    @Test func aContainersOwnParentTakesThePlaceOfTheDaemons() throws {
+        #expect(try settings(["Cmd": ["x"]]).cgroup.path == "system.slice:skiff:x")
+        #expect(try settings(["Cmd": ["x"]], ["CgroupParent": "a-b.slice"]).cgroup.path == "a-b.slice:skiff:x")
+        let failure = #expect(throws: Failure.self) { try settings(["Cmd": ["x"]], ["CgroupParent": "/a"]) }
+        #expect(
+            failure?.message == "cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"")
+        #expect(failure?.kind == .invalid)
     }
 
     @Test func theEnvironmentIsDockersThenTheContainers() throws {

@@ -9,7 +9,7 @@ import Testing
         devices: [HostDevice] = [], available: Set<String> = Set(CapabilityNames.all),
         _ change: (inout SandboxSettings) -> Void = { _ in }
     ) throws -> RuntimeSpec {
-        var settings = SandboxSettings(arguments: ["sh"], cgroup: "/skiff/a")
+        var settings = SandboxSettings(arguments: ["sh"], cgroup: SandboxCgroup("/skiff/a"))
         change(&settings)
         return try SandboxSpec(settings: settings, devices: devices, availableCapabilities: available).document()
     }

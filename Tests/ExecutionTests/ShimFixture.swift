@@ -79,7 +79,7 @@ final class ShimFixture: Sendable {
             return made[made.count - 1]
         }
         for directory in ["\(id)/upper", "\(id)/work"] { try makeDirectories("\(root)/\(directory)") }
-        var sandbox = SandboxSettings(arguments: ["sh", "-c", script], cgroup: "\(cgroupParent)/\(id)")
+        var sandbox = SandboxSettings(arguments: ["sh", "-c", script], cgroup: SandboxCgroup("\(cgroupParent)/\(id)"))
         sandbox.environment = ["PATH=/bin"]
         sandbox.hostname = "box"
         var request = LaunchRequest(

@@ -194,7 +194,7 @@ struct ShimTests {
                 let start = try #require(failure?.cause as? StartFailure)
                 #expect(start.exitCode == code, "\(start)")
                 #expect(start.message.contains(program))
-                #expect(!exists("/sys/fs/cgroup/pids\(request.sandbox.cgroup)"))
+                #expect(!exists("/sys/fs/cgroup/pids\(request.sandbox.cgroup.path)"))
             }
             #expect(await fixture.launcher.known().isEmpty)
             let task = try await fixture.launcher.launch(try fixture.request("sleep 1000"))

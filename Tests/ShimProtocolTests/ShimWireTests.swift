@@ -12,13 +12,22 @@ import Testing
         id: "a1", directory: "/run/skiff/shims/a1",
         spec: ["ociVersion": "1.3.0", "root": ["path": "rootfs"], "linux": [:]],
         rootfs: OverlayMount(base: "/var/lib/skiff/snapshots", lower: ["2/fs", "1/fs"], upper: "3/fs", work: "3/work"),
-        joinsNetwork: true, isFiltered: true, cgroup: "/skiff/a1",
+        joinsNetwork: true, isFiltered: true, cgroup: "/skiff/a1", usesSystemd: false,
         log: LogOrder(path: "/var/log/a1", maximumSize: 1 << 40, maximumFiles: 3, attributes: ["a": "ü\n"]),
         streams: [stream, StreamOrder(input: false, output: true, errors: false, framed: false, patience: nil)],
-        input: .once, usesInit: true, runtime: RuntimeProgram(path: "/usr/bin/runsc", arguments: ["--platform=ptrace"]))
+        input: .once, usesInit: true, runtime: RuntimeProgram(path: "/usr/bin/crun"))
+
+    /// One with what later releases added.
+    static let laterLaunch: LaunchOrder = {
+        var order = launch
+        (order.cgroup, order.usesSystemd) = ("system.slice:skiff:a1", true)
+        order.runtime = RuntimeProgram(path: "/usr/bin/runsc", arguments: ["--platform=ptrace"])
+        return order
+    }()
 
     static let requests: [ShimRequest] = [
-        .launch(launch), .hello, .attach(process: nil, stream: stream), .attach(process: "e", stream: stream),
+        .launch(launch), .launch(laterLaunch), .hello, .attach(process: nil, stream: stream),
+        .attach(process: "e", stream: stream),
         .exec(
             ExecOrder(
                 id: "e", arguments: ["sh", "-c", ""], environment: [], workingDirectory: "/tmp", user: "1:2",

@@ -23,8 +23,8 @@ public struct BuildEnvironment: Sendable {
     public let snapshots: any Snapshotter
     public let networks: Networks
     public let launcher: ShimLauncher
-    /// The cgroup that holds the steps' own, from each hierarchy's root; one per daemon.
-    public let cgroupParent: String
+    /// Where the steps have their cgroups.
+    public let cgroups: CgroupPlacement
     /// Where an ADD of an address gets its bytes; `nil` refuses such an ADD.
     public let fetcher: (any RemoteFetcher)?
     /// How much is kept between builds; `nil` is everything until somebody prunes.
@@ -38,7 +38,7 @@ public struct BuildEnvironment: Sendable {
     public init(
         root: String, images: ImageStore, puller: ImagePuller, metadata: MetadataStore, content: ContentStore,
         snapshots: any Snapshotter,
-        networks: Networks, launcher: ShimLauncher, cgroupParent: String, fetcher: (any RemoteFetcher)? = nil,
+        networks: Networks, launcher: ShimLauncher, cgroups: CgroupPlacement, fetcher: (any RemoteFetcher)? = nil,
         cacheLimits: CacheLimits? = nil, collect: @escaping @Sendable () async -> Int64, pool: NIOThreadPool,
         logger: Logger
     ) {
@@ -52,7 +52,7 @@ public struct BuildEnvironment: Sendable {
         self.snapshots = snapshots
         self.networks = networks
         self.launcher = launcher
-        self.cgroupParent = cgroupParent
+        self.cgroups = cgroups
         self.fetcher = fetcher
         self.pool = pool
         self.logger = logger

@@ -1,12 +1,12 @@
-internal import Execution
+public import Execution
 public import OCI
 
 /// How a daemon's engine shall be; decided once, at start.
 public struct EngineConfiguration: Sendable {
     /// `/var/lib/skiff`: containers and volumes live below it.
     public var dataRoot: String
-    /// The cgroup that holds the containers' own, from each hierarchy's root; one per daemon.
-    public var cgroupParent: String
+    /// Where containers have their cgroups.
+    public var cgroups: CgroupPlacement
     /// Further OCI runtimes by name, with their programs (`--add-runtime`, `runtimes` of `daemon.json`); Skiff's own is always there.
     public var runtimes: [String: RuntimeProgram]
     /// The runtime of containers that name none.
@@ -29,10 +29,10 @@ public struct EngineConfiguration: Sendable {
     static let ownRuntimeNames: Set<String> = [ownRuntime, "runc", "io.containerd.runc.v2"]
 
     public init(
-        dataRoot: String, cgroupParent: String = "/skiff", runtimes: [String: RuntimeProgram] = [:],
+        dataRoot: String, cgroups: CgroupPlacement, runtimes: [String: RuntimeProgram] = [:],
         defaultRuntime: String = EngineConfiguration.ownRuntime
     ) {
-        (self.dataRoot, self.cgroupParent) = (dataRoot, cgroupParent)
+        (self.dataRoot, self.cgroups) = (dataRoot, cgroups)
         (self.runtimes, self.defaultRuntime) = (runtimes, defaultRuntime)
     }
 

@@ -20,8 +20,8 @@ struct ConfigurationFile {
         "debug": .flag, "log-level": .text,
         "bip": .text, "mtu": .number, "dns": .list, "dns-search": .list, "dns-opts": .list,
         "default-address-pools": .pools, "default-runtime": .text, "runtimes": .runtimes, "insecure-registries": .list,
-        "registry-mirrors": .list, "group": .text, "labels": .list, "cgroup-parent": .text, "log-driver": .text,
-        "log-opts": .pairs, "default-shm-size": .text, "max-concurrent-downloads": .number,
+        "registry-mirrors": .list, "group": .text, "labels": .list, "cgroup-parent": .text, "exec-opts": .list,
+        "log-driver": .text, "log-opts": .pairs, "default-shm-size": .text, "max-concurrent-downloads": .number,
         "max-concurrent-uploads": .number, "max-download-attempts": .number, "builder": .builder,
     ]
 
@@ -34,7 +34,7 @@ struct ConfigurationFile {
     /// Keys of dockerd's that Skiff has nothing for: to go on as if they had not been said could leave a machine open.
     private static let unsupported: Set<String> = [
         "authorization-plugins", "bridge", "default-cgroupns-mode", "default-gateway", "default-ipc-mode",
-        "default-ulimits", "exec-opts", "fixed-cidr", "icc", "init", "ip", "ipv6", "metrics-addr",
+        "default-ulimits", "fixed-cidr", "icc", "init", "ip", "ipv6", "metrics-addr",
         "no-new-privileges", "seccomp-profile", "selinux-enabled", "tls", "tlscacert", "tlscert", "tlskey",
         "tlsverify", "userns-remap",
     ]

@@ -68,8 +68,8 @@ struct Daemon {
             shimPath: try ShimProgram.find(shim), execRoot: settings.execRoot, pool: pool, logger: logger)
         let events = EventBus()
         let engine = engineConfiguration(settings)
-        let cgroups = CgroupParent(engine.cgroupParent, execRoot: settings.execRoot)
-        try cgroups.claim()
+        let cgroups = CgroupParent(of: settings.cgroups, execRoot: settings.execRoot)
+        try cgroups?.claim()
         let volumes = VolumeService(
             configuration: engine, rows: metadata.volumes, index: index, events: events, pool: pool, logger: logger)
         let containers = ContainerService(
@@ -85,7 +85,7 @@ struct Daemon {
             BuildEnvironment(
                 root: settings.dataRoot + "/build", images: images, puller: puller, metadata: metadata,
                 content: content, snapshots: snapshots, networks: networks, launcher: launcher,
-                cgroupParent: engine.cgroupParent, fetcher: BuildFetcher(registries: registries),
+                cgroups: settings.cgroups, fetcher: BuildFetcher(registries: registries),
                 cacheLimits: try cacheLimits(settings), collect: collect,
                 pool: pool, logger: logger))
         try await builder.start()
@@ -121,7 +121,7 @@ struct Daemon {
             await registries.shutdown()
             for case .unix(let path) in settings.hosts { try? unlink(path) }
             if let path = settings.pidfile { try? unlink(path) }
-            cgroups.removeIfUnused()
+            cgroups?.removeIfUnused()
             try? metadata.close()
             mark.remove()
             withExtendedLifetime(directories) {}
@@ -139,7 +139,7 @@ struct Daemon {
 
     private static func engineConfiguration(_ settings: DaemonSettings) -> EngineConfiguration {
         var configuration = EngineConfiguration(
-            dataRoot: settings.dataRoot, cgroupParent: settings.cgroupParent ?? defaultCgroup(settings),
+            dataRoot: settings.dataRoot, cgroups: settings.cgroups,
             runtimes: settings.runtimes, defaultRuntime: settings.defaultRuntime)
         configuration.streamPatience = settings.attachPatience
         configuration.logDriver = settings.logDriver
@@ -154,13 +154,5 @@ struct Daemon {
         if let limits = settings.buildCacheLimits { return limits }
         let root = try open(settings.dataRoot, O_RDONLY | O_DIRECTORY)
         return .standard(disk: try diskBytes(root.raw))
-    }
-
-    /// `/skiff`, and for another data root one that several daemons do not share.
-    private static func defaultCgroup(_ settings: DaemonSettings) -> String {
-        guard !settings.instance.isEmpty else { return "/skiff" }
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in settings.instance.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return "/skiff-" + String(hash, radix: 16)
     }
 }

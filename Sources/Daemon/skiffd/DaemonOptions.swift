@@ -67,6 +67,11 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: .customLong("cgroup-parent"), help: "Parent cgroup for all containers")
     var cgroupParent: String?
 
+    @Option(
+        name: .customLong("exec-opt"),
+        help: "Runtime execution options: native.cgroupdriver=cgroupfs or native.cgroupdriver=systemd")
+    var execOptions: [String] = []
+
     @Option(name: .customLong("log-driver"), help: "Default driver for container logs (json-file, local, none)")
     var logDriver: String?
 
@@ -122,6 +127,7 @@ struct DaemonOptions: ParsableArguments {
         one("group", group)
         many("labels", labels)
         one("cgroup-parent", cgroupParent)
+        many("exec-opts", execOptions)
         one("log-driver", logDriver)
         many("log-opts", logOptions)
         one("default-shm-size", shmSize)

@@ -1,5 +1,6 @@
 internal import Builder
 internal import Engine
+internal import Execution
 internal import Failures
 internal import Linux
 internal import Logging
@@ -25,7 +26,7 @@ struct DaemonSettings {
     /// Who may use the socket; nil is `skiff`, or else `docker`, or else root alone.
     var group: String?
     var labels: [String] = []
-    var cgroupParent: String?
+    var cgroups: CgroupPlacement
     var logDriver = "json-file"
     var logOptions: [String: String] = [:]
     var shmSize: Int64?
@@ -41,7 +42,8 @@ struct DaemonSettings {
     static let standardDataRoot = "/var/lib/skiff"
 
     /// What tells this daemon's links and tables from another's; empty for the default one.
-    var instance: String { dataRoot == Self.standardDataRoot ? "" : dataRoot }
+    var instance: String { Self.instance(dataRoot) }
+    private static func instance(_ dataRoot: String) -> String { dataRoot == standardDataRoot ? "" : dataRoot }
 
     /// - Parameter values: by key of `daemon.json`, from flags and file.
     init(_ values: [String: ConfigurationValue]) throws(Failure) {
@@ -70,7 +72,7 @@ struct DaemonSettings {
         for label in labels where !label.contains("=") {
             throw Failure(.invalid, "bad attribute format: \(label): labels are key=value")
         }
-        cgroupParent = reader.text("cgroup-parent")
+        cgroups = try reader.cgroups(instance: Self.instance(dataRoot))
         logDriver = reader.text("log-driver") ?? logDriver
         logOptions = try reader.pairs("log-opts")
         _ = try LogOptions(driver: logDriver, logOptions)
@@ -146,12 +148,17 @@ struct SettingsReader {
     func pairs(_ key: String) throws(Failure) -> [String: String] {
         var pairs: [String: String] = [:]
         for item in list(key) {
-            guard let equals = item.firstIndex(of: "="), equals != item.startIndex else {
-                throw Failure(.invalid, "\(key) must be name=value, not \"\(item)\"")
-            }
-            pairs[String(item[..<equals])] = String(item[item.index(after: equals)...])
+            let (name, value) = try pair(item, key)
+            pairs[name] = value
         }
         return pairs
+    }
+
+    func pair(_ item: String, _ key: String) throws(Failure) -> (name: String, value: String) {
+        guard let equals = item.firstIndex(of: "="), equals != item.startIndex else {
+            throw Failure(.invalid, "\(key) must be name=value, not \"\(item)\"")
+        }
+        return (String(item[..<equals]), String(item[item.index(after: equals)...]))
     }
 
     /// `--add-runtime NAME=PATH`, or with arguments out of the file.

@@ -1,4 +1,5 @@
 internal import APIServer
+internal import Execution
 internal import Linux
 internal import OCI
 
@@ -20,6 +21,7 @@ enum HostFacts {
         facts.memory = kibibytes(memory["MemTotal"]) * 1024
         facts.processors = processors()
         facts.cgroupVersion = exists("/sys/fs/cgroup/cgroup.controllers") ? 2 : 1
+        facts.cgroupDriver = settings.cgroups.driver.rawValue
         facts.swapLimit =
             facts.cgroupVersion == 2 || exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes")
         facts.ipv4Forwarding = firstLine("/proc/sys/net/ipv4/ip_forward") == "1"

@@ -14,8 +14,10 @@ public struct LaunchOrder: Sendable, Hashable {
     public var rootfs: OverlayMount
     public var joinsNetwork: Bool
     public var isFiltered: Bool
-    /// The cgroup's path below each hierarchy.
+    /// As the document's `cgroupsPath` has it: its path below each hierarchy, or `slice:prefix:name`.
     public var cgroup: String
+    /// Whether systemd makes the cgroup, a scope: then the path is of the second form.
+    public var usesSystemd: Bool
     public var log: LogOrder?
     public var streams: [StreamOrder]
     public var input: InputOrder
@@ -26,7 +28,7 @@ public struct LaunchOrder: Sendable, Hashable {
 
     public init(
         id: String, directory: String, spec: JSON, rootfs: OverlayMount, joinsNetwork: Bool, isFiltered: Bool,
-        cgroup: String, log: LogOrder?, streams: [StreamOrder], input: InputOrder, usesInit: Bool,
+        cgroup: String, usesSystemd: Bool, log: LogOrder?, streams: [StreamOrder], input: InputOrder, usesInit: Bool,
         runtime: RuntimeProgram?
     ) {
         self.id = id
@@ -36,6 +38,7 @@ public struct LaunchOrder: Sendable, Hashable {
         self.joinsNetwork = joinsNetwork
         self.isFiltered = isFiltered
         self.cgroup = cgroup
+        self.usesSystemd = usesSystemd
         self.log = log
         self.streams = streams
         self.input = input

@@ -95,6 +95,7 @@ extension LaunchOrder {
         object.set("network", joinsNetwork)
         object.set("filter", isFiltered)
         object.set("cgroup", cgroup)
+        object.set("systemd", usesSystemd)
         if let log { object["log"] = .object(log.object) }
         object.set("streams", streams.map(\.object))
         object.set("input", input.rawValue)
@@ -117,7 +118,8 @@ extension LaunchOrder {
                 base: try mount.string("base"), lower: try mount.strings("lower"),
                 upper: try mount.optionalString("upper"), work: try mount.optionalString("work")),
             joinsNetwork: try fields.flag("network"), isFiltered: try fields.flag("filter"),
-            cgroup: try fields.string("cgroup"), log: try log.map(LogOrder.init),
+            cgroup: try fields.string("cgroup"), usesSystemd: try fields.flag("systemd"),
+            log: try log.map(LogOrder.init),
             streams: try streamOrders(fields), input: try InputOrder(fields),
             usesInit: try fields.flag("init"),
             runtime: runtime.map { RuntimeProgram(path: $0, arguments: runtimeArguments) })

@@ -2,20 +2,72 @@ internal import CLinux
 internal import ContainerRuntime
 internal import Linux
 internal import OCI
+internal import ShimProtocol
 
 /// The container's cgroup, and what the kernel says about its memory.
+///
+/// ```
+/// named ── create ─▶ made ── settle ─▶ its process is in it ──▶ removed
+///   └──── find: another runtime has made it ────▶┘
+/// ```
 final class ContainerCgroup {
-    let cgroup: Cgroup
+    private(set) var cgroup: Cgroup
+    /// What systemd is asked for, where it makes the group.
+    private let request: SystemdScope.Request?
+    /// Where the group's path is noted for whoever clears up after this shim: only of a scope, whose place systemd tells.
+    private let note: String
+    /// Whether there may be something of ours to end and to remove.
+    private var isOurs = false
     /// How many processes the kernel has killed in it so far.
     private var kills: UInt64 = 0
     private var watcher: MemoryWatcher?
     private var watch: Watch?
     private var isRemoved = false
 
-    init(_ path: String) throws { cgroup = try Cgroup(path: path, layout: CgroupLayout.detect()) }
+    /// Names the group; there is none yet.
+    init(_ order: LaunchOrder, annotations: [String: String]) throws {
+        note = "\(order.directory)/\(ShimEndpoint.cgroupName)"
+        let layout = try CgroupLayout.detect()
+        guard order.usesSystemd else {
+            request = nil
+            cgroup = try Cgroup(path: order.cgroup, layout: layout)
+            return
+        }
+        let request = try SystemdScope.Request(
+            path: order.cgroup, id: order.id, isUser: false, annotations: annotations)
+        self.request = request
+        cgroup = try Cgroup(path: request.expectedPath, layout: layout, scope: request.scope)
+        try writeFile(note, Array(cgroup.path.utf8), mode: 0o600)
+    }
 
-    /// Makes the group with its limits.
-    func create(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) { try cgroup.create(resources) }
+    /// Makes the group with its limits; on a failure nothing is left.
+    func create(_ resources: RuntimeSpec.Resources) throws {
+        if let request {
+            cgroup = try Cgroup.start(request, resources, layout: cgroup.layout)
+            isOurs = true
+            try correctNote(request)
+        } else {
+            try cgroup.create(resources)
+            isOurs = true
+        }
+    }
+
+    /// The container's process is in it.
+    func settle() { cgroup.settle() }
+
+    /// Another runtime is about to make the group.
+    func expect() { isOurs = true }
+
+    /// Another runtime has made the group, and put a process into it.
+    func find(around pid: pid_t) throws {
+        guard let request else { return }
+        cgroup = try Cgroup.found(request, around: pid, layout: cgroup.layout)
+        try correctNote(request)
+    }
+
+    private func correctNote(_ request: SystemdScope.Request) throws(SystemError) {
+        if cgroup.path != request.expectedPath { try replaceFile(note, Array(cgroup.path.utf8), mode: 0o600) }
+    }
 
     /// Tells of every time the kernel kills something in it for want of memory.
     func watchMemory(_ loop: EventLoop, _ onKill: @escaping () -> Void) {
@@ -48,11 +100,11 @@ final class ContainerCgroup {
     func processes() throws(SystemError) -> [pid_t] { try cgroup.processes() }
     func apply(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) { try cgroup.update(resources) }
     func freeze(_ frozen: Bool) throws(RuntimeFailure) { try cgroup.freeze(frozen) }
-    func killAll() { try? cgroup.kill() }
+    func killAll() { if isOurs { try? cgroup.kill() } }
 
     /// Removes the group; false when something in it has not ended yet.
     func removeNow() -> Bool {
-        if isRemoved { return true }
+        if isRemoved || !isOurs { return true }
         do {
             try cgroup.delete()
             isRemoved = true

@@ -18,16 +18,22 @@ internal import ShimProtocol
 /// come to a subreaper, and from there on everything is as with our own.
 final class ForeignRuntime {
     private let program: RuntimeProgram
+    /// Its words before every verb.
+    private let settings: [String]
     private let id: String
     private let directory: String
     private let handle: OwnedDescriptor
-    private var log: String { "\(directory)/runtime.log" }
+    private let log: String
 
     /// Mounts the root file system where only this shim and what it starts see it.
     init(_ program: RuntimeProgram, _ order: LaunchOrder) throws {
         self.program = program
         id = order.id
         directory = order.directory
+        log = "\(directory)/runtime.log"
+        settings =
+            program.arguments + ["--root", "\(directory)/state", "--log", log, "--log-format", "json"]
+            + (order.usesSystemd ? ["--systemd-cgroup"] : [])
         for name in ["bundle", "bundle/rootfs", "state"] {
             try makeDirectory("\(directory)/\(name)", mode: name == "bundle/rootfs" ? 0o755 : 0o700)
         }
@@ -160,9 +166,8 @@ final class ForeignRuntime {
         if case .descriptors(let input, let output, let error)? = stdio {
             descriptors = [(input, 0), (output, 1), (error, 2)]
         }
-        let settings = ["--root", "\(directory)/state", "--log", log, "--log-format", "json"]
         return Spawn(
-            program.path, arguments: [program.path] + program.arguments + settings + arguments,
+            program.path, arguments: [program.path] + settings + arguments,
             environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
             descriptors: descriptors, newSession: false
         )

@@ -64,7 +64,7 @@ final class SupervisedContainer {
         let log = try order.log.map { try makeLog($0, loop) }
         let stdio = try ProcessEnds(terminal: process.terminal, size: process.windowSize, input: order.input)
 
-        let cgroup = try ContainerCgroup(order.cgroup)
+        let cgroup = try ContainerCgroup(order, annotations: spec.annotations)
         var foreign: ForeignRuntime?
         do {
             let pid: Int32
@@ -73,8 +73,10 @@ final class SupervisedContainer {
                 // Its cgroup is the runtime's to make, at the path the document names.
                 let runtime = try ForeignRuntime(program, order)
                 foreign = runtime
+                cgroup.expect()
                 (pid, master) = try runtime.launch(
                     spec, seccomp: order.spec["linux"]?["seccomp"], network: network?.raw, stdio.forProcess)
+                try cgroup.find(around: pid)
             } else {
                 try cgroup.create(spec.linux.resources)
                 var launch = ContainerLaunch(
@@ -86,6 +88,7 @@ final class SupervisedContainer {
                 var running = try launch.start(in: cgroup.cgroup)
                 pid = running.pid
                 master = running.takeMaster()
+                cgroup.settle()
             }
             let startedAt = Clock.wallNanoseconds()
             let streams = try ProcessStreams(
@@ -226,6 +229,8 @@ final class SupervisedContainer {
         let now = Clock.wallNanoseconds()
         if child == pid {
             end = (how, now)
+            // At once: systemd removes a scope when it sees that it is empty, and the kernel's counters go with it.
+            if cgroup.noticesKill() { onEvent?(.outOfMemory) }
             // A container in another's pid namespace leaves processes behind, who would hold its pipes and its cgroup.
             if spec.linux.namespace(.pid) == nil || spec.linux.namespace(.pid)?.path != nil { cgroup.killAll() }
             drainDeadline = loop.after(Self.drainTime) { [unowned self] in

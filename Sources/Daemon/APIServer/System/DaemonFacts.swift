@@ -20,6 +20,8 @@ public struct DaemonFacts: Sendable {
     public var memory: Int64 = 0
     /// 1 or 2.
     public var cgroupVersion = 2
+    /// Docker's name of who makes containers' cgroups.
+    public var cgroupDriver = "cgroupfs"
     public var swapLimit = false
     public var ipv4Forwarding = true
     public var hasSeccomp = true

@@ -23,7 +23,7 @@ enum InfoShape {
         answer.ipv4Forwarding = facts.ipv4Forwarding
         answer.debug = facts.isDebug
         answer.loggingDriver = facts.logDriver
-        answer.cgroupDriver = "cgroupfs"
+        answer.cgroupDriver = facts.cgroupDriver
         answer.cgroupVersion = String(facts.cgroupVersion)
         answer.kernelVersion = facts.kernelVersion
         answer.operatingSystem = facts.operatingSystem

@@ -42,16 +42,12 @@ struct RunStep: Sendable {
 
     private var shortID: String { String(id.prefix(12)) }
     private var folder: String { environment.steps + "/" + id }
-    /// Where the step's cgroup goes: a path below each hierarchy's root, whatever was written.
-    private var cgroupParent: String {
-        guard let asked = request.limits.cgroupParent, !TreePath(asked).isRoot else { return environment.cgroupParent }
-        return "/" + TreePath(asked).text
-    }
     private var parent: Digest? { inputs.first?.chain }
 
     /// - Returns: the layer and its chain, or `nil` when the process changed nothing.
     func run() async throws -> (layer: LayerDescriptor, chain: Digest)? {
         let network = try StepNetwork(build: request.networkMode, step: operation.network)
+        let cgroup = try environment.cgroups.group(of: id, below: request.limits.cgroupParent ?? "")
         let snapshots = environment.snapshots
         let folder = self.folder
         try await environment.pool.runIfActive { try makeDirectory(folder, mode: 0o700) }
@@ -78,7 +74,7 @@ struct RunStep: Sendable {
             }
             undo.add { [environment] in _ = try? await environment.pool.runIfActive { try snapshots.remove(id) } }
             let plan = StepSandbox(
-                operation: operation, limits: request.limits, cgroup: cgroupParent + "/" + id,
+                operation: operation, limits: request.limits, cgroup: cgroup,
                 hostname: shortID, nameFiles: names,
                 mounts: mounts, usesHostNetwork: network == .host)
             try await execute(plan.settings, rootfs, sandbox.namespace)

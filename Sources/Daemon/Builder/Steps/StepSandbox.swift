@@ -9,8 +9,7 @@ internal import Networking
 struct StepSandbox: Sendable {
     let operation: RunOperation
     let limits: BuildLimits
-    /// Of the daemon's steps.
-    let cgroup: String
+    let cgroup: SandboxCgroup
     let hostname: String
     /// Files of the host for the three names, and what the mounts of the step are.
     let nameFiles: NameFilePaths

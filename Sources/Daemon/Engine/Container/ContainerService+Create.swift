@@ -1,3 +1,4 @@
+internal import Execution
 internal import Failures
 internal import Images
 internal import JSON
@@ -200,8 +201,7 @@ extension ContainerService {
             config: record.config, host: record.host, mounts: record.mounts,
             surroundings: SandboxPlan.Surroundings(
                 hostname: hostname,
-                cgroup: (record.host.cgroupParent.isEmpty
-                    ? configuration.cgroupParent : Self.cgroup(record.host.cgroupParent)) + "/" + record.id,
+                cgroup: { parent throws(Failure) in try configuration.cgroups.group(of: record.id, below: parent) },
                 hostsPath: configuration.hostsPath(ofContainer: owner),
                 hostnamePath: configuration.hostnamePath(ofContainer: owner),
                 resolvConfPath: configuration.resolvConfPath(ofContainer: owner),
@@ -215,7 +215,4 @@ extension ContainerService {
                     return state.pid
                 }, defaultUlimits: configuration.ulimits))
     }
-
-    /// A cgroup parent as an absolute path without ways out.
-    private static func cgroup(_ parent: String) -> String { MountPlan.clean("/" + parent) }
 }

@@ -10,7 +10,8 @@ struct SandboxPlan {
     /// What the plan cannot know from the container's own settings.
     struct Surroundings {
         var hostname: String
-        var cgroup: String
+        /// The container's cgroup below a parent, which is empty for the daemon's own.
+        var cgroup: (String) throws(Failure) -> SandboxCgroup
         /// The three name files on the host.
         var hostsPath: String
         var hostnamePath: String
@@ -29,7 +30,8 @@ struct SandboxPlan {
 
     /// - Parameter checkingOnly: leave out what only a start can know: other containers' processes.
     func settings(checkingOnly: Bool = false) throws(Failure) -> SandboxSettings {
-        var settings = SandboxSettings(arguments: config.processArguments, cgroup: surroundings.cgroup)
+        var settings = SandboxSettings(
+            arguments: config.processArguments, cgroup: try surroundings.cgroup(host.cgroupParent))
         settings.environment = environment(tty: config.tty)
         settings.workingDirectory = config.workingDirectory.isEmpty ? "/" : config.workingDirectory
         settings.user = config.user

@@ -15,7 +15,8 @@ internal import ShimProtocol
 /// ```
 /// <execRoot>/shims/<id>/            0700, one per shim, removed by it when it is collected
 ///                       shim.sock   where a daemon that comes back connects
-///                       cgroup      the cgroup's path, for clearing up after a shim that was killed
+///                       cgroup      the cgroup's path, for clearing up after a shim that was killed; of a scope of
+///                                   systemd's the shim writes it, once it knows it
 /// <execRoot>/seccomp/<digest>.bpf   compiled filters
 /// ```
 public final class ShimLauncher: Sendable {
@@ -103,8 +104,10 @@ public final class ShimLauncher: Sendable {
         }
         let order = LaunchOrder(
             id: request.id, directory: directory, spec: document, rootfs: request.rootfs,
-            joinsNetwork: request.networkNamespace != nil, isFiltered: filter != nil, cgroup: request.sandbox.cgroup,
-            log: request.log.map(LogOrder.init), streams: request.attachments.map(\.order),
+            joinsNetwork: request.networkNamespace != nil, isFiltered: filter != nil,
+            cgroup: request.sandbox.cgroup.path,
+            usesSystemd: request.sandbox.cgroup.driver == .systemd, log: request.log.map(LogOrder.init),
+            streams: request.attachments.map(\.order),
             input: InputOrder(request.input), usesInit: request.usesInit, runtime: request.runtime)
         let descriptors =
             [request.networkNamespace, filter].compactMap { $0 } + request.attachments.map(\.descriptor)
@@ -124,7 +127,7 @@ public final class ShimLauncher: Sendable {
         }
     }
 
-    private func makeShimDirectory(_ directory: String, cgroup: String) throws {
+    private func makeShimDirectory(_ directory: String, cgroup: SandboxCgroup) throws {
         do { try makeDirectory(directory, mode: 0o700) } catch {
             guard error.errno == EEXIST else { throw error }
             // A shim that was killed left it, or one is still there.
@@ -133,11 +136,11 @@ public final class ShimLauncher: Sendable {
             {
                 throw Failure(.conflict, "a shim of that id is still there")
             }
-            Leftovers.clear(cgroup: cgroup)
-            Leftovers.clear(directory: directory)
+            Leftovers.clear(ofShim: directory)
             try makeDirectory(directory, mode: 0o700)
         }
-        try writeFile("\(directory)/\(ShimEndpoint.cgroupName)", Array(cgroup.utf8), mode: 0o600)
+        guard cgroup.driver == .cgroupfs else { return }
+        try writeFile("\(directory)/\(ShimEndpoint.cgroupName)", Array(cgroup.path.utf8), mode: 0o600)
     }
 
     private func spawn(_ id: String, _ record: TaskRecord) throws -> ShimConnection {
@@ -226,12 +229,7 @@ public final class ShimLauncher: Sendable {
     /// Clears away what a shim that was killed left; nothing happens when there is nothing.
     func clearLeftovers(of id: String) async {
         guard let directory = try? path(of: id) else { return }
-        _ = try? await onPool { () throws(Failure) in
-            if let text = try? readText("\(directory)/\(ShimEndpoint.cgroupName)", limit: 4096), !text.isEmpty {
-                Leftovers.clear(cgroup: text)
-            }
-            Leftovers.clear(directory: directory)
-        }
+        _ = try? await onPool { () throws(Failure) in Leftovers.clear(ofShim: directory) }
     }
 
     // MARK: Inside

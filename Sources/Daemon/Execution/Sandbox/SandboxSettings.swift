@@ -54,10 +54,9 @@ public struct SandboxSettings: Sendable, Hashable {
     /// Which system calls are filtered; a privileged container's are not.
     public var seccomp = SeccompChoice.standard
     public var limits = ResourceLimits()
-    /// The cgroup, from each hierarchy's root: `/skiff/<id>`.
-    public var cgroup: String
+    public var cgroup: SandboxCgroup
 
-    public init(arguments: [String], cgroup: String) {
+    public init(arguments: [String], cgroup: SandboxCgroup) {
         self.arguments = arguments
         self.cgroup = cgroup
     }

@@ -38,7 +38,7 @@ struct SandboxSpec {
             if !settings.domainname.isEmpty { spec.domainname = settings.domainname }
         }
         spec.linux.namespaces = namespaces()
-        spec.linux.cgroupsPath = settings.cgroup
+        spec.linux.cgroupsPath = settings.cgroup.path
         spec.linux.resources = try resources()
         spec.linux.devices = devices.map { device in
             var entry = RuntimeSpec.Device(
@@ -91,14 +91,14 @@ struct SandboxSpec {
 
     /// The defaults, without those a mount of the caller's replaces, then the caller's, parents first.
     private func mounts() throws(Failure) -> [RuntimeSpec.Mount] {
-        let targets = Set(settings.mounts.map { normalised($0.target) })
+        let targets = Set(settings.mounts.map { Self.normalised($0.target) })
         let ownDev = targets.contains("/dev")
         let defaults = SandboxDefaults.mounts(settings).filter { mount in
             !targets.contains(mount.destination) && !(ownDev && mount.destination.hasPrefix("/dev/"))
         }
         var mounts: [(order: (Int, Int), mount: RuntimeSpec.Mount)] = []
         for (index, mount) in settings.mounts.enumerated() {
-            let target = normalised(mount.target)
+            let target = Self.normalised(mount.target)
             guard mount.target.hasPrefix("/") else {
                 throw Failure(.invalid, "invalid mount path: '\(mount.target)' mount path must be absolute")
             }
@@ -147,7 +147,7 @@ struct SandboxSpec {
     }
 
     /// The path without repeated, leading or trailing separators and `.`; `..` never climbs above the root.
-    private func normalised(_ path: String) -> String {
+    static func normalised(_ path: String) -> String {
         var parts: [Substring] = []
         for part in path.split(separator: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }

@@ -12,9 +12,10 @@ public struct CgroupParent: Sendable {
     private let path: String
     private let note: String
 
-    /// - Parameter path: from each hierarchy's root.
-    public init(_ path: String, execRoot: String) {
-        self.path = path
+    /// Nil where systemd has the groups: a slice is its own.
+    public init?(of placement: CgroupPlacement, execRoot: String) {
+        guard placement.driver == .cgroupfs else { return nil }
+        path = placement.parent
         note = "\(execRoot)/cgroup-parent"
     }
 

@@ -88,6 +88,20 @@ public struct Cgroup: Sendable {
         }
     }
 
+    /// The container's process is in the group: what has kept it open until now ends.
+    public mutating func settle() { placeholder = nil }
+
+    /// The group of a scope that another runtime had systemd make for a process.
+    public static func found(
+        _ request: SystemdScope.Request, around pid: pid_t, layout: CgroupLayout
+    ) throws(RuntimeFailure) -> Cgroup {
+        guard let path = request.scope.path(around: pid, layout) else {
+            throw RuntimeFailure(
+                .cgroup, "the runtime has put process \(pid) somewhere else than into \(request.scope.unit)")
+        }
+        return try Cgroup(path: path, layout: layout, scope: request.scope)
+    }
+
     /// Makes the group in every hierarchy and sets its limits; on a failure nothing is left.
     ///
     /// - Parameter devicesMayBeRefused: whether it is made without device rules where the kernel leaves them to root. Whoever

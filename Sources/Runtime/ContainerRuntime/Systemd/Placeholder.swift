@@ -21,6 +21,8 @@ final class Placeholder: Sendable {
     private static func wait(_ line: Int32) -> Never {
         // A process that enters the container with the host's process numbers must not reach this program's memory.
         try? becomeUndumpable()
+        // A supervisor blocks its signals; this one ends when systemd asks it to.
+        try? resetSignals()
         try? closeDescriptors(except: line)
         var byte: UInt8 = 0
         _ = try? withUnsafeMutableBytes(of: &byte) { try read(line, into: $0) }

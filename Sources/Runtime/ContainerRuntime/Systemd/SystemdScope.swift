@@ -32,6 +32,11 @@ public struct SystemdScope: Sendable, Hashable {
             self.isUser = isUser
             annotated = try UnitProperties.annotated(annotations)
         }
+
+        public var scope: SystemdScope { SystemdScope(unit: name.unit, isUser: isUser) }
+
+        /// Where the group will be if the manager's own is the root's, as it is but in containers.
+        public var expectedPath: String { name.path }
     }
 
     /// Starts the unit around a process.
@@ -53,7 +58,7 @@ public struct SystemdScope: Sendable, Hashable {
             try? manager.resetFailedUnit(unit)
             try asking(unit) { () throws(BusFailure) in try manager.startTransientUnit(unit, properties) }
         }
-        let scope = SystemdScope(unit: unit, isUser: request.isUser)
+        let scope = request.scope
         let path = Self.path(of: pid, layout)
         // Whatever else the process is in, limits must not be set there.
         guard let path, path.hasSuffix(request.name.path) else {
@@ -94,6 +99,19 @@ public struct SystemdScope: Sendable, Hashable {
         _ unit: String, _ body: () throws(BusFailure) -> Value
     ) throws(RuntimeFailure) -> Value {
         do { return try body() } catch { throw error.failure(unit) }
+    }
+
+    /// Where the unit's group is, of which a process is in, or below.
+    ///
+    /// - Returns: nil where the process is somewhere else.
+    func path(around pid: pid_t, _ layout: CgroupLayout) -> String? {
+        Self.path(of: pid, layout).flatMap { ownPath(in: $0) }
+    }
+
+    /// A group's path as far as the unit's own; some runtimes put a container into a group below that.
+    func ownPath(in path: String) -> String? {
+        let steps = path.split(separator: "/", omittingEmptySubsequences: false)
+        return steps.firstIndex { $0 == unit }.map { steps[...$0].joined(separator: "/") }
     }
 
     /// The group systemd has put a process in.
