@@ -128,6 +128,19 @@ struct UserMappingTests {
 }
 
 struct SeccompInstallationTests {
+    @Test(
+        arguments: [
+            (nil, .allowSpeculation), ([], []), (["SECCOMP_FILTER_FLAG_LOG"], .log),
+            (["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"], [.log, .allowSpeculation]),
+        ] as [([String]?, SeccompFlags)])
+    func onlyWhoNamesNoFlagsGetsTheUsualOnes(named: [String]?, flags: SeccompFlags) throws {
+        var seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
+        seccomp.flags = named
+        #expect(try SeccompInstallation(seccomp).flags == flags)
+        // A filter beside the document is the engine's, which leaves the flags to the runtime.
+        #expect(try SeccompInstallation(nil).flags == .allowSpeculation)
+    }
+
     @Test func aListenerNeedsItsSocketAndRules() throws {
         var seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
         seccomp.listenerPath = "/run/x"

@@ -113,7 +113,8 @@ extension RuntimeSpec {
         public var defaultAction: String
         public var defaultErrno: UInt32?
         public var architectures: [String] = []
-        public var flags: [String] = []
+        /// `SECCOMP_FILTER_FLAG_…`; nil leaves the choice to the runtime, and none is a choice.
+        public var flags: [String]?
         public var listenerPath: String?
         public var listenerMetadata: String?
         public var rules: [Rule] = []
@@ -246,7 +247,7 @@ extension RuntimeSpec.Seccomp {
         self.init(defaultAction: action)
         defaultErrno = try members.unsigned32("defaultErrnoRet")
         architectures = try members.strings("architectures") ?? []
-        flags = try members.strings("flags") ?? []
+        flags = try members.strings("flags")
         listenerPath = try members.string("listenerPath")
         listenerMetadata = try members.string("listenerMetadata")
         for var entry in try members.objects("syscalls") ?? [] {
@@ -350,7 +351,8 @@ extension RuntimeSpec.Seccomp {
         var object: JSONObject = ["defaultAction": .string(defaultAction)]
         object.set("defaultErrnoRet", defaultErrno)
         object.set("architectures", architectures)
-        object.set("flags", flags)
+        // None at all is said too: without the member the runtime would choose.
+        if let flags { object["flags"] = .array(flags.map { .string($0) }) }
         object.set("listenerPath", listenerPath)
         object.set("listenerMetadata", listenerMetadata)
         object.set(

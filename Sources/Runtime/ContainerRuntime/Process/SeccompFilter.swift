@@ -18,7 +18,7 @@ public struct SeccompFilter: Sendable {
     public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
         // What does not change the program is not part of the text; the library's version is: a newer one knows more calls.
         var rules = seccomp
-        (rules.flags, rules.listenerPath, rules.listenerMetadata) = ([], nil, nil)
+        (rules.flags, rules.listenerPath, rules.listenerMetadata) = (nil, nil, nil)
         let text = Array("\(Self.form) \(SeccompCompiler.libraryVersion) ".utf8) + rules.json.serialized()
         let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
         if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
