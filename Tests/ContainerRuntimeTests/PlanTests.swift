@@ -89,6 +89,17 @@ struct LaunchPlanTests {
                 id: "x", spec: spec, rootfs: .directory("/r"), stdio: .descriptors(input: 0, output: 1, error: 2)))
     }
 
+    /// A shim starts at once and has no `delete` of a caller's: a hook that it would drop is not taken.
+    @Test(arguments: ["poststart", "poststop"]) func whoStartsAtOnceTakesNoHooksOfStartAndDelete(point: String) {
+        let failure = #expect(throws: RuntimeFailure.self) {
+            try plan { spec in
+                let hook = RuntimeSpec.Hook(path: "/bin/true")
+                if point == "poststart" { spec.hooks.poststart = [hook] } else { spec.hooks.poststop = [hook] }
+            }
+        }
+        #expect(failure?.message.hasPrefix("hooks.\(point): ") == true)
+    }
+
     @Test func theCgroupNamespaceComesAfterTheCgroup() throws {
         let plan = try plan { _ in }
         #expect(plan.created == [.mount, .pid, .ipc, .network, .uts])

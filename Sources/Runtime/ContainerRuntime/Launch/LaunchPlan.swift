@@ -60,6 +60,7 @@ struct LaunchPlan: Sendable {
         } else if !linux.uidMappings.isEmpty || !linux.gidMappings.isEmpty, linux.namespace(.user) == nil {
             throw RuntimeFailure(.specification, "linux.uidMappings and linux.gidMappings need a user namespace")
         }
+        try Self.refuseLaterHooks(launch)
         guard let process = launch.spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         self.process = try PlannedProcess(process, linux, filter: launch.filter)
         if process.scheduler?.policy == "SCHED_DEADLINE", linux.resources.cpu.cpus?.isEmpty == false {
@@ -96,6 +97,19 @@ struct LaunchPlan: Sendable {
         if hostname != nil || domainname != nil, linux.namespace(.uts) == nil {
             throw RuntimeFailure(
                 .specification, "hostname and domainname need a uts namespace, or they would be the host's")
+        }
+    }
+
+    /// Refuses hooks that belong to `start` and `delete`, which only the runtime's command line has: who starts at once, as a
+    /// shim does, would pass them over.
+    private static func refuseLaterHooks(_ launch: ContainerLaunch) throws(RuntimeFailure) {
+        if launch.gate.isFifo { return }
+        let hooks = launch.spec.hooks
+        for (point, list) in [(HookRun.Point.poststart, hooks.poststart), (.poststop, hooks.poststop)]
+        where !list.isEmpty {
+            throw RuntimeFailure(
+                .specification,
+                "hooks.\(point.rawValue): skiff-runtime's start and delete run these, and this container has neither")
         }
     }
 
