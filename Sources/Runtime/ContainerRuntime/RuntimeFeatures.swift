@@ -40,6 +40,6 @@ public enum RuntimeFeatures {
 
     /// What crun's `--version` calls what this build can do, for those who look there.
     ///
-    /// Its `SYSTEMD` means more than the cgroup driver: a notify socket for the container, which is not there.
-    public static let words = ["SELINUX", "APPARMOR", "CAP", "SECCOMP", "EBPF"]
+    /// Its `SYSTEMD` means the cgroup driver and a notify socket for the container.
+    public static let words = ["SYSTEMD", "SELINUX", "APPARMOR", "CAP", "SECCOMP", "EBPF"]
 }

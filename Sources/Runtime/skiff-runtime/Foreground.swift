@@ -1,4 +1,5 @@
 internal import CLinux
+internal import ContainerRuntime
 internal import Linux
 
 /// Stays with a child until it ends: hands it the signals this process gets, and relays its terminal.
@@ -10,21 +11,30 @@ struct Foreground: ~Copyable {
     private var reads = true
     /// What was typed and the terminal has not taken yet.
     private var pending: [UInt8] = []
+    /// Where the child says that it is ready, nil where nobody asks.
+    private var readiness: ContainerReadiness?
+    private let whenReady: () -> Void
 
     /// - Parameter master: owned by the caller, and open until this process ends.
-    static func wait(for pid: pid_t, master: Int32?) throws -> ProcessEnd {
+    static func wait(
+        for pid: pid_t, master: Int32?, readiness: ContainerReadiness? = nil, whenReady: @escaping () -> Void = {}
+    ) throws -> ProcessEnd {
         let before = master == nil || !isTerminal(0) ? nil : try? TerminalMode(of: 0)
         defer { try? before?.apply(to: 0) }
-        var loop = try Foreground(pid: pid, master: master)
+        var loop = try Foreground(pid: pid, master: master, readiness, whenReady)
         if let master { try setNonBlocking(master) }
         try before?.rawInput.apply(to: 0)
         return try loop.run()
     }
 
-    private init(pid: pid_t, master: Int32?) throws {
+    private init(
+        pid: pid_t, master: Int32?, _ readiness: ContainerReadiness?, _ whenReady: @escaping () -> Void
+    ) throws {
         signals = try SignalFD(Array(Int32(1)...64).filter { $0 != SIGKILL && $0 != SIGSTOP })
         self.pid = pid
         self.master = master
+        self.readiness = readiness
+        self.whenReady = whenReady
     }
 
     private mutating func run() throws -> ProcessEnd {
@@ -35,8 +45,9 @@ struct Foreground: ~Copyable {
             let events = try poll([
                 (signals.raw, Int16(POLLIN)),
                 (master ?? -1, Int16(POLLIN) | (pending.isEmpty ? 0 : Int16(POLLOUT))),
-                (typed ? 0 : -1, Int16(POLLIN)),
+                (typed ? 0 : -1, Int16(POLLIN)), (readiness?.raw ?? -1, Int16(POLLIN)),
             ])
+            if events[3] != 0 { readMessages() }
             if let master, events[1] != 0 {
                 try takeOutput(master)
                 try giveInput(master)
@@ -56,7 +67,9 @@ struct Foreground: ~Copyable {
         return try handleSignals()
     }
 
-    private func handleSignals() throws -> ProcessEnd? {
+    private mutating func readMessages() { if readiness?.readMessages() == true { whenReady() } }
+
+    private mutating func handleSignals() throws -> ProcessEnd? {
         while let signal = try signals.next() {
             switch signal {
             case SIGCHLD:
@@ -70,8 +83,10 @@ struct Foreground: ~Copyable {
         return nil
     }
 
-    private func reapAndDrain() throws -> ProcessEnd? {
+    private mutating func reapAndDrain() throws -> ProcessEnd? {
         guard let end = try reap() else { return nil }
+        // Its last word may be that it was ready.
+        readMessages()
         // What the program wrote before it ended is still on its way.
         if let master { try takeOutput(master) }
         return end

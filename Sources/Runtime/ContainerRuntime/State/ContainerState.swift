@@ -11,6 +11,7 @@ public import OCI
 ///     state.json          replaced as a whole, so that a reader sees the old or the new one
 ///     config.json         the document as it was given, written before the state and never changed
 ///     exec.fifo           the FIFO the process waits at; removed when it was started
+///     notify/             bound in where a service manager started the container: the socket it is told by
 ///   .seccomp/             compiled filters
 /// ```
 public struct ContainerState: Sendable {
@@ -89,6 +90,8 @@ public struct StateDirectory: Sendable {
         }
     }
     public func fifo(_ id: String) -> String { directory(id) + "/exec.fifo" }
+    /// The folder of ``ContainerReadiness``.
+    public func notifications(_ id: String) -> String { directory(id) + "/notify" }
     /// Where compiled filters are kept.
     public var filters: String { root + "/.seccomp" }
 
@@ -169,10 +172,12 @@ public struct StateDirectory: Sendable {
         try Self.validate(id)
         try trust()
         try step(.specification) { () throws(SystemError) in
-            for name in ["exec.fifo", "state.json", "config.json", "state.json.new"] {
+            for name in ["notify/notify", "exec.fifo", "state.json", "config.json", "state.json.new"] {
                 do throws(SystemError) { try unlink(directory(id) + "/" + name) } catch  where error.errno == ENOENT {}
             }
-            do throws(SystemError) { try unlink(directory(id), directory: true) } catch  where error.errno == ENOENT {}
+            for folder in [notifications(id), directory(id)] {
+                do throws(SystemError) { try unlink(folder, directory: true) } catch  where error.errno == ENOENT {}
+            }
         }
     }
 

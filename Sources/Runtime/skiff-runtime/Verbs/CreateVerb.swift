@@ -85,6 +85,9 @@ struct ContainerRequest {
         context.log.debug("container \(id) of bundle \(bundle)")
         var made: Cgroup?
         do {
+            if let manager = context.serviceManager {
+                manager.introduce(to: &spec, from: try makeNotificationFolder(context.states.notifications(id)))
+            }
             var launch = ContainerLaunch(id: id, spec: spec, rootfs: .directory(rootfs), stdio: Terminal.stdio(process))
             launch.filter = try spec.linux.seccomp.map {
                 try SeccompFilter(cache: context.states.filters).program(for: $0)
@@ -154,6 +157,14 @@ struct ContainerRequest {
 func realDirectory(_ path: String) throws(SystemError) -> String {
     let directory = try open(path, O_PATH | O_DIRECTORY)
     return try readLink(directory.procPath)
+}
+
+/// A folder that whoever is root in the container can enter; around it is one that nobody else can.
+private func makeNotificationFolder(_ path: String) throws(SystemError) -> String {
+    try makeDirectory(path)
+    let folder = try open(path, O_RDONLY | O_DIRECTORY)
+    try setMode(folder.raw, 0o755)
+    return path
 }
 
 /// A FIFO opened both ways, so that reading it waits for a writer instead of seeing its end.

@@ -26,15 +26,22 @@ struct RunVerb: Verb {
     func run(_ context: RuntimeContext) throws {
         if !detach { try becomeSubreaper() }
         let made = try request.make(context, detached: detach)
+        let readiness: ContainerReadiness?
         do {
+            readiness = try context.readiness(of: made.state.id)
             try StartVerb.start(made.state, context)
         } catch {
             try? DeleteVerb.end(made.state)
             try? DeleteVerb.remove(made.state, context)
             throw error
         }
-        if detach { return }
-        let end = try Foreground.wait(for: made.pid, master: made.master)
+        if detach {
+            if let readiness { try context.passOn(readiness, of: made.state) }
+            return
+        }
+        let end = try Foreground.wait(
+            for: made.pid, master: made.master, readiness: readiness,
+            whenReady: { context.tellReady(mainProcess: nil) })
         if !keep { try DeleteVerb.remove(made.state, context) }
         exitNow(end.code)
     }

@@ -15,7 +15,11 @@ struct StartVerb: Verb {
     func run(_ context: RuntimeContext) throws {
         let state = try context.states.read(id)
         switch context.states.status(of: state) {
-        case .created: try Self.start(state, context)
+        case .created:
+            // Before the program can look for it.
+            let readiness = try context.readiness(of: id)
+            try Self.start(state, context)
+            if let readiness { try context.passOn(readiness, of: state) }
         case .stopped: throw RuntimeFailure(.specification, "cannot start container \(id): it has stopped")
         default: throw RuntimeFailure(.specification, "cannot start container \(id): it runs already")
         }
