@@ -130,16 +130,27 @@ struct ProcessSettingsTests {
         #expect(inside.output.hasSuffix("\t0\n"), "\(inside.output)\(inside.errors)")
     }
 
-    @Test func aLabelNobodyEnforcesIsRefused() throws {
+    @Test(.enabled(if: !SecurityModules.detect().apparmor, "this kernel has AppArmor"))
+    func aProfileNobodyEnforcesIsRefused() throws {
         defer { bundle.remove() }
-        guard SecurityModules.detect() == SecurityModules(apparmor: false, selinux: false) else { return }
         let profile = try bundle.run("true") { $0.process?.apparmorProfile = "docker-default" }
-        #expect(profile.errors.contains("AppArmor is not enabled on this host"))
-        let label = try bundle.run("true") { $0.process?.selinuxLabel = "system_u:system_r:container_t:s0" }
-        #expect(label.errors.contains("SELinux is not enabled on this host"))
-        let mounts = try bundle.run("true") { $0.linux.mountLabel = "system_u:object_r:container_file_t:s0" }
-        #expect(mounts.errors.contains("linux.mountLabel"))
+        #expect(profile.code != 0 && profile.errors.contains("AppArmor is not enabled on this host"))
+        #expect(bundle.leftNothing)
         #expect(try bundle.run("echo ran") { $0.process?.apparmorProfile = "unconfined" }.output == "ran\n")
+        _ = try bundle.create("sleep 100")
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entered = try bundle.runtime("exec", "--apparmor", "docker-default", bundle.id, "echo", "ran")
+        #expect(entered.output.isEmpty && entered.errors.contains("AppArmor is not enabled on this host"))
+    }
+
+    @Test(.enabled(if: !SecurityModules.detect().selinux, "this kernel has SELinux"))
+    func aLabelNobodyEnforcesIsRefused() throws {
+        defer { bundle.remove() }
+        let label = try bundle.run("true") { $0.process?.selinuxLabel = "system_u:system_r:container_t:s0" }
+        #expect(label.code != 0 && label.errors.contains("SELinux is not enabled on this host"))
+        let mounts = try bundle.run("true") { $0.linux.mountLabel = "system_u:object_r:container_file_t:s0" }
+        #expect(mounts.code != 0 && mounts.errors.contains("linux.mountLabel"))
+        #expect(bundle.leftNothing)
     }
 
     @Test func theTerminalHasItsSize() throws {

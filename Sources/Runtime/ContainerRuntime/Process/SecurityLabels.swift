@@ -61,16 +61,22 @@ struct SecurityLabels: Sendable, Equatable {
     func apply(through procfs: Int32?) throws(RuntimeFailure) {
         if writes.isEmpty { return }
         guard let procfs else {
-            throw RuntimeFailure(.capabilities, "the container has no /proc to set security labels by")
+            throw RuntimeFailure(.capabilities, "there is no /proc to set security labels by")
         }
         for write in writes {
             try step(.capabilities) { () throws(SystemError) in
                 let file = try openAttribute(write.file, procfs)
                 do throws(SystemError) { try writeAll(file.raw, write.text) } catch {
-                    throw error.about("\(write.text) to \(write.file)")
+                    throw error.about("\(write.text) to \(write.file)\(Self.advice(error, write))")
                 }
             }
         }
+    }
+
+    private static func advice(_ error: SystemError, _ write: Write) -> String {
+        // aa_change_profile() in the kernel's security/apparmor/domain.c.
+        error.errno == ENOENT && write.text.hasPrefix("exec ")
+            ? ", a profile that is not loaded (apparmor_parser loads one)" : ""
     }
 
     private func openAttribute(_ name: String, _ procfs: Int32) throws(SystemError) -> OwnedDescriptor {
