@@ -327,7 +327,9 @@ import Testing
         #expect(
             try settings(["Cmd": ["x"]], ["SecurityOpt": ["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"]]).seccomp
                 == .custom(["defaultAction": "SCMP_ACT_ALLOW"]))
-        for bad in ["seccomp={", "bogus", "no-new-privileges=maybe", "apparmor=mine", "x=y"] {
+        #expect(try settings(["Cmd": ["x"]], ["SecurityOpt": ["apparmor=mine"]]).apparmorProfile == "mine")
+        #expect(try settings(["Cmd": ["x"]], ["SecurityOpt": ["apparmor=unconfined"]]).apparmorProfile == nil)
+        for bad in ["seccomp={", "bogus", "no-new-privileges=maybe", "label=type:mine", "x=y"] {
             #expect(throws: Failure.self) { try settings(["Cmd": ["x"]], ["SecurityOpt": [.string(bad)]]) }
         }
     }

@@ -98,6 +98,10 @@ struct ContainerShape: Sendable {
         answer.platform = container.platform.os
         answer.execIDs = container.execIDs.isEmpty ? .null : JSON(container.execIDs)
         answer.hostConfig = .object(container.host.json)
+        let apparmor = "apparmor="
+        answer.appArmorProfile =
+            container.host.securityOptions.last { $0.hasPrefix(apparmor) }
+            .map { String($0.dropFirst(apparmor.count)) } ?? ""
         var driver = GraphDriver()
         driver.name = "overlayfs"
         answer.graphDriver = driver

@@ -193,6 +193,7 @@ struct SandboxPlan {
             switch parsed {
             case .noNewPrivileges(let on): settings.noNewPrivileges = on
             case .seccomp(let choice): settings.seccomp = choice
+            case .apparmor(let profile): settings.apparmorProfile = profile
             case .unsupportedLabel: break
             }
         }
@@ -202,7 +203,9 @@ struct SandboxPlan {
     enum SecurityOption {
         case noNewPrivileges(Bool)
         case seccomp(SeccompChoice)
-        /// AppArmor and SELinux labels are taken where they ask for nothing (`unconfined`, `disable`).
+        /// A profile that is loaded on the host, which only the start can tell.
+        case apparmor(String)
+        /// Labels are taken where they ask for nothing (`unconfined`, `disable`).
         case unsupportedLabel
 
         init(parsing text: String) throws(Failure) {
@@ -230,7 +233,8 @@ struct SandboxPlan {
             case "apparmor" where value == "unconfined" || value.isEmpty, "label" where value == "disable",
                 "systempaths" where value == "unconfined":
                 self = .unsupportedLabel
-            case "apparmor", "label":
+            case "apparmor": self = .apparmor(value)
+            case "label":
                 throw Failure(
                     .invalid,
                     "security option \"\(text)\" needs a security module that Skiff does not use yet; leave it out")

@@ -22,6 +22,8 @@ public struct SandboxSettings: Sendable, Hashable {
     /// -1000…1000; Docker's default is 0.
     public var oomScoreAdjustment = 0
     public var noNewPrivileges = false
+    /// A profile that is loaded on the host; nil for none (`--security-opt apparmor=`).
+    public var apparmorProfile: String?
 
     // MARK: What it sees
 

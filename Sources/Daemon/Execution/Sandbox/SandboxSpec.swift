@@ -75,6 +75,7 @@ struct SandboxSpec {
         (capabilities.bounding, capabilities.effective, capabilities.permitted) = (names, names, names)
         process.capabilities = capabilities
         process.noNewPrivileges = settings.noNewPrivileges
+        process.apparmorProfile = settings.apparmorProfile
         guard let adjustment = Int32(exactly: settings.oomScoreAdjustment), (-1000...1000).contains(adjustment) else {
             throw Failure(
                 .invalid,
