@@ -113,6 +113,7 @@ struct ReadinessTests {
         #expect(last == ("BARRIER=1", 1))
         #expect(try process.wait() == .exited(0))
         #expect(try bundle.state() == "running")
+        #expect(try bundle.runtime("checkpoint", bundle.id).errors.contains("it was made with NOTIFY_SOCKET"))
         #expect(try bundle.runtime("delete", "--force", bundle.id).code == 0)
         #expect(bundle.leftNothing)
     }

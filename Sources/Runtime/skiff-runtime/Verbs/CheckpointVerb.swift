@@ -47,6 +47,11 @@ struct CheckpointVerb: Verb {
         guard now == .running || now == .paused else {
             throw RuntimeFailure(.checkpoint, "cannot checkpoint container \(id): it is \(now.rawValue)")
         }
+        guard !exists(context.states.notifications(id)) else {
+            throw RuntimeFailure(
+                .checkpoint,
+                "cannot checkpoint container \(id): it was made with NOTIFY_SOCKET, whose mount CRIU is not told of")
+        }
         let spec = try context.states.spec(of: id)
         let program = try CRIUProgram(context.criu, searchPath: environmentValue("PATH"))
         try ContainerCheckpoint(state, spec: spec, options: options).take(
