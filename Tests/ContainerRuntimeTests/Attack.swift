@@ -71,6 +71,20 @@ extension RuntimeSpec {
         process?.capabilities?.permitted.append(name)
     }
 
+    /// Holds whoever is to become user 4242 where it still has all of its rights: the call is told to a listener, which does
+    /// not answer.
+    mutating func holdUsers(at listener: String) {
+        process?.noNewPrivileges = false
+        var filter = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
+        filter.rules = [
+            .init(
+                names: ["setresuid"], action: "SCMP_ACT_NOTIFY",
+                arguments: [.init(index: 0, value: 4242, second: 0, comparison: "SCMP_CMP_EQ")])
+        ]
+        filter.listenerPath = listener
+        linux.seccomp = filter
+    }
+
     /// A user namespace whose root is the host's: what separates the two is their rights over one another alone.
     mutating func addUserNamespaceOfTheSameIds() {
         linux.namespaces.append(.init(.user))

@@ -64,15 +64,7 @@ struct EntryAttackTests {
         _ = try bundle.create("sleep 100") { spec in
             spec.addUserNamespaceOfTheSameIds()
             spec.addCapability("CAP_SYS_PTRACE")
-            spec.process?.noNewPrivileges = false
-            var filter = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
-            filter.rules = [
-                .init(
-                    names: ["setresuid"], action: "SCMP_ACT_NOTIFY",
-                    arguments: [.init(index: 0, value: 4242, second: 0, comparison: "SCMP_CMP_EQ")])
-            ]
-            filter.listenerPath = bundle.path + "/notify"
-            spec.linux.seccomp = filter
+            spec.holdUsers(at: bundle.path + "/notify")
         }
         let first = try #require(try bundle.received(listener.raw))
         #expect(try bundle.runtime("start", bundle.id).code == 0)
@@ -100,6 +92,70 @@ struct EntryAttackTests {
         }
         let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look)
         #expect(seen.output == "found\n", "\(seen.output)\(seen.errors)")
+    }
+
+    /// CVE-2016-9962: without a user namespace being undumpable is no defence against `CAP_SYS_PTRACE`: as long as a process
+    /// has rights to give up, nobody in the container has a number to name it by.
+    @Test func whatEntersIsNotThereBeforeItIsConfined() throws {
+        defer { bundle.remove() }
+        let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
+        let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
+        _ = try bundle.create("sleep 100") { spec in
+            spec.addCapability("CAP_SYS_PTRACE")
+            spec.holdUsers(at: bundle.path + "/notify")
+        }
+        let first = try #require(try bundle.received(listener.raw))
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entering = try Spawn(
+            Bundle.program(),
+            arguments: ["skiff-runtime", "--root", bundle.path + "/state", "exec", "-u", "4242", bundle.id, "true"]
+        ).start()
+        defer { _ = try? PidFD(entering).wait() }
+        do {
+            let second = try #require(try bundle.received(listener.raw))
+            defer { withExtendedLifetime((first, second)) {} }
+            #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
+            let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look + "; echo /proc/[0-9]*")
+            // The first process, and the shell that looks.
+            #expect(
+                seen.lines.count == 1 && seen.output.split(separator: " ").count == 2, "\(seen.output)\(seen.errors)")
+        }
+    }
+
+    /// CVE-2016-9962: what can be seen of it in its last step is the program's to see as well: its rights, its filter, and
+    /// neither the environment nor a directory of the host's.
+    @Test(arguments: [true, false]) func whatCanBeSeenOfAnEntryIsConfined(noNewPrivileges: Bool) throws {
+        defer { bundle.remove() }
+        let script = """
+            while :; do for p in /proc/[0-9]*; do grep -q skiff $p/comm || continue; echo seen
+            grep -E '^(Uid|CapPrm|NoNewPrivs|Seccomp):' $p/status; tr '\\0' '\\n' < $p/environ; readlink $p/fd/* | grep ^/
+            done; done >> /tmp/seen 2>/dev/null
+            """
+        _ = try bundle.create(script) { spec in
+            spec.addCapability("CAP_SYS_PTRACE")
+            spec.process?.noNewPrivileges = noNewPrivileges
+            spec.linux.seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
+            spec.linux.seccomp?.rules = [.init(names: ["mkdir"], action: "SCMP_ACT_ERRNO")]
+        }
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        for _ in 0..<Bundle.rounds / 4 {
+            let entering = try Spawn(
+                Bundle.program(),
+                arguments: [
+                    "skiff-runtime", "--root", bundle.path + "/state", "exec", "-u", "4242", bundle.id, "true",
+                ],
+                environment: ["OF_THE_HOST=secret"]
+            ).start()
+            #expect(try PidFD(entering).wait() == .exited(0))
+        }
+        let lines = Set(try readText(bundle.path + "/rootfs/tmp/seen").split(separator: "\n").map(String.init))
+        let confined: Set<String> = [
+            "seen", "Uid:\t4242\t4242\t4242\t4242", "CapPrm:\t0000000000080001", "CapPrm:\t\(Self.none)",
+            "NoNewPrivs:\t\(noNewPrivileges ? 1 : 0)", "Seccomp:\t2",
+        ]
+        // What is looked at may have become the program by the next look.
+        let program: Set<String> = ["PATH=/bin", "HOME=/", "/dev/null"]
+        #expect(lines.subtracting(confined).subtracting(program) == [])
     }
 
     private static let none = "0000000000000000"

@@ -40,6 +40,11 @@ public struct Cloned: Sendable {
     public let pidfd: Int32
 
     public var isChild: Bool { pid == 0 }
+
+    init(pid: pid_t, pidfd: Int32) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
 }
 
 /// Makes a child in new namespaces, on v2 born in a cgroup, with a pidfd.

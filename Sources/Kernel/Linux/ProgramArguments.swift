@@ -13,3 +13,16 @@ public func programArguments() -> [String] {
     }
     return words
 }
+
+/// Overwrites the words and the environment this program was started with, for a process that others are about to see.
+///
+/// They are on its stack, and in `/proc/<pid>/cmdline` and `environ`, until it runs another program.
+public func forgetProgramArguments() {
+    for list in [skiff_arguments(), skiff_environ()] {
+        var entry = list
+        while let word = entry?.pointee {
+            memset(word, 0, strlen(word))
+            entry = entry?.advanced(by: 1)
+        }
+    }
+}

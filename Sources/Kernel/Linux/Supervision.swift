@@ -5,6 +5,16 @@ public import CLinux
 /// Unlike `clone3` it passes a container's system call filter. C function: `clone(SIGCHLD)`.
 public func splitProcess() throws(SystemError) -> pid_t { try check("clone") { skiff_fork() } }
 
+/// Splits a process that has one thread; the new one is a child of the caller's own parent, and born in the pid namespace
+/// that the caller has entered for its children.
+///
+/// Unlike `clone3` it passes a container's system call filter. C function: `clone(CLONE_PARENT | CLONE_PIDFD)`.
+public func splitSibling() throws(SystemError) -> Cloned {
+    var pidfd: Int32 = -1
+    let pid = try check("clone") { skiff_fork_sibling(&pidfd) }
+    return Cloned(pid: pid, pidfd: pidfd)
+}
+
 /// Closes every descriptor from `first` on, whoever opened it.
 ///
 /// C function: `close_range`.

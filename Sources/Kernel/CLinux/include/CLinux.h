@@ -101,6 +101,11 @@
 // Without glibc's fork handlers, for a process that was itself made by a raw clone.
 static inline pid_t skiff_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
+// The child is the caller's sibling; its pidfd goes where the parent's word of its number would.
+static inline pid_t skiff_fork_sibling(int *pidfd) {
+  return (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, 0, pidfd, 0, 0);
+}
+
 static inline long skiff_clone3(struct clone_args *args, size_t size) { return syscall(SYS_clone3, args, size); }
 
 static inline int skiff_openat2(int directory, const char *path, const struct open_how *how) {

@@ -256,18 +256,6 @@ struct ContainerChild {
         }
     }
 
-    /// Closes what only this process has had a use for, which may be a long time before the program begins.
-    ///
-    /// C function: `close_range`; a filter that forbids it leaves them to exec, which closes them as well.
-    private func closeAll(except kept: [Int32], from first: Int32) {
-        var next = UInt32(first)
-        for raw in kept.sorted() where raw >= first {
-            if UInt32(raw) > next { _ = close_range(next, UInt32(raw) - 1, 0) }
-            next = UInt32(raw) + 1
-        }
-        _ = close_range(next, UInt32.max, 0)
-    }
-
     /// Waits for `start`.
     ///
     /// The FIFO is open for writing here as well, so that the read blocks instead of seeing its end.

@@ -4,11 +4,17 @@ public import OCI
 
 /// Everything needed to run one more process in a container that runs.
 ///
-/// The process is a child of the caller, born in the container's pid namespace; it takes the container's namespaces from
-/// its first process by pidfd, in one call, so that no path under `/proc` can be swapped on the way.
+/// The process is a child of the caller; it takes the container's namespaces from its first process by pidfd, in one call, so
+/// that no path under `/proc` can be swapped on the way. Nobody in the container may reach it before it is as confined as its
+/// program: ``PidEntry``.
 ///
-/// An ordinary user may enter the pid namespace from the container's user namespace only, and does not return: a process on
-/// the way enters both, makes the one that is wanted as its own sibling, sends "successor" and ends.
+/// ```
+/// at birth      parent: pid namespace ─ clone ─▶ other namespaces, confines itself ─▶ program
+/// on the way    clone ─▶ user and pid namespace ─ clone ─▶ other namespaces, confines itself ─▶ program
+/// confined      clone ─▶ all namespaces, confines itself ─ clone ─▶ program
+/// ```
+/// An ordinary user may enter the pid namespace from the container's user namespace only, and does not return: that is on the
+/// way. Whoever clones in between makes its own sibling, sends "successor" and ends.
 public struct ExecLaunch: Sendable {
     /// The container's first process.
     public var initPid: pid_t
@@ -50,9 +56,14 @@ public struct ExecLaunch: Sendable {
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
         let differing = try differingNamespaces()
         let targetRaw = target.raw
-        let entry = try ProcessEntry(differing, of: targetRaw)
+        var terminal = false
+        if case .terminal = stdio { terminal = true }
+        let isConfined = PidEntry.isConfined(planned, differing, terminal: terminal)
+        let entry = try ProcessEntry(isConfined ? [] : differing, of: targetRaw)
+        let pidEntry: PidEntry = isConfined ? .confined : entry.isRefused ? .onTheWay : .atBirth
+        duties.entry = pidEntry
         // Only a child that waits can be moved before it does anything; another one stays where the caller is.
-        if entry.isRefused { duties.adopter = membership.adopter }
+        if pidEntry != .atBirth { duties.adopter = membership.adopter }
         let birthplace = membership.adopter == nil ? membership.birthplace : nil
         let cloned: Cloned
         do throws(RuntimeFailure) {
@@ -69,7 +80,7 @@ public struct ExecLaunch: Sendable {
         if cloned.isChild {
             let child = ExecChild(
                 launch: self, process: planned, membership: membership, target: targetRaw,
-                namespaces: differing, passesOn: entry.isRefused, affinity: affinity)
+                namespaces: differing, entry: pidEntry, affinity: affinity)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
@@ -128,13 +139,13 @@ struct ExecChild {
     let target: Int32
     /// Those in which the container is not the caller's.
     let namespaces: Namespaces
-    /// Whether the pid namespace is entered on the way, with the user namespace.
-    let passesOn: Bool
+    let entry: PidEntry
     let affinity: ExecAffinity
 
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try process.setOutOfMemoryScore() }
-        if passesOn { try passOn(peer) }
+        if entry == .onTheWay { try passOn(peer) }
+        if entry == .confined, membership.adopter != nil { try LaunchChannel.awaitGo(peer) }
         try step(.namespaces) { () throws(SystemError) in
             try becomeUndumpable()
             try resetSignals()
@@ -143,8 +154,12 @@ struct ExecChild {
         if affinity.isUnsaid { try? ProcessorSet.all.confine() }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
-        // Entering the mount namespace also makes its root this process's root and directory.
-        let left = namespaces.subtracting(passesOn ? [.pid, .user] : .pid)
+        // A process that nobody in the container's procfs can see has none there either.
+        var procfs = entry == .confined ? openProcfs() : nil
+        // Entering the mount namespace also makes its root this process's root and directory; the pid namespace is that of
+        // its children only.
+        let left = namespaces.subtracting(
+            entry == .confined ? [] : entry == .onTheWay ? [.pid, .user] : .pid)
         if !left.isEmpty { try step(.namespaces) { () throws(SystemError) in try enter(left, of: target) } }
         if namespaces.contains(.user) {
             let mappings = try? UserMappings(
@@ -155,8 +170,7 @@ struct ExecChild {
             }
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
-        let procfs = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release()
-        let provenProcfs = procfs.flatMap { Procfs.isRoot($0) ? $0 : nil }
+        if entry != .confined { procfs = openProcfs() }
         var terminal: Int32?
         if case .terminal(let size) = launch.stdio {
             let pair = try step(.console) { () throws(SystemError) in
@@ -170,27 +184,40 @@ struct ExecChild {
             terminal = pair.peer
             try step(.console) { () throws(SystemError) in
                 try sendMessage(peer, LaunchChannel.ready, descriptors: [pair.master])
-                try takeTerminal(pair.peer)
+                if entry != .confined { try takeTerminal(pair.peer) }
                 for number in Int32(0)...2 { try install(pair.peer, as: number) }
             }
         } else if case .descriptors(let input, let output, let error) = launch.stdio {
             try step(.console) { () throws(SystemError) in try installStreams(input, output, error) }
         }
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
+        if entry == .confined {
+            closeAll(except: [peer] + [procfs].compactMap { $0 }, from: 3 + launch.preservedDescriptors)
+            terminal = terminal.map { _ in 0 }
+        }
         let last = ProcessStep(
-            process: process, procfs: provenProcfs, keepsSessionKeyring: true, sessionName: launch.id,
+            process: process, procfs: procfs, keepsSessionKeyring: true, sessionName: launch.id,
             handOver: { (listener) throws(RuntimeFailure) in
                 try step(.seccomp) { () throws(SystemError) in
                     try sendMessage(peer, LaunchChannel.listener, descriptors: [listener])
                 }
             })
         let program = try last.prepare(terminal: terminal)
+        if entry == .confined { try enterConfined(peer, procfs: procfs) }
         let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
 }
 
 extension ExecChild {
+    /// The procfs of where this process is, proven to be one.
+    private func openProcfs() -> Int32? {
+        guard let raw = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release() else { return nil }
+        if Procfs.isRoot(raw) { return raw }
+        closeDescriptor(raw)
+        return nil
+    }
+
     /// In a process that is only on the way; returns in the one it makes.
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         let cloned = try step(.namespaces) { () throws(SystemError) in
@@ -244,13 +271,4 @@ struct ExecAffinity: Sendable, Equatable {
             throw error
         }
     }
-}
-
-/// Puts three descriptors, which may be each other's numbers, under 0, 1 and 2.
-func installStreams(_ input: Int32, _ output: Int32, _ error: Int32) throws(SystemError) {
-    let lifted = [
-        try duplicate(input, atLeast: 64).release(), try duplicate(output, atLeast: 64).release(),
-        try duplicate(error, atLeast: 64).release(),
-    ]
-    for (number, raw) in lifted.enumerated() { try install(raw, as: Int32(number)) }
 }

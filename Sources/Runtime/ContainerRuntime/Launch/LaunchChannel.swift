@@ -45,9 +45,14 @@ struct LaunchChannel: ~Copyable {
                 try mappings.write(for: pid)
                 try Self.letGo(ours.raw)
             }
+            if duties.entry == .confined, let adopter = duties.adopter {
+                try adopter.adopt(pid)
+                try Self.letGo(ours.raw)
+            }
             if let tasks = try finishGroup()?.tasks { try Self.hand(tasks, to: ours.raw) }
+            var isLast = false
             while true {
-                switch try Self.nextReply(ours.raw) {
+                switch try isLast ? Self.lastReply(ours.raw) : Self.nextReply(ours.raw) {
                 case .ended:
                     // The end of file means exec, but also death on the way there, of which nothing was said.
                     if duties.gated { throw RuntimeFailure(.exec, "the container's process ended before its start") }
@@ -63,7 +68,7 @@ struct LaunchChannel: ~Copyable {
                     try duties.listener?.send(descriptor, for: child.pid)
                 case .successor(let descriptor):
                     try child.goOn(as: descriptor)
-                    try duties.adopter?.adopt(child.pid)
+                    if duties.entry == .confined { isLast = true } else { try duties.adopter?.adopt(child.pid) }
                     try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .map(let number, let tree):
@@ -104,6 +109,18 @@ struct LaunchChannel: ~Copyable {
         case .none: return .ended
         case .some(let message): return interpret(message)
         }
+    }
+
+    /// What is left to a process that others may speak for, since they can trace it: its end, or that it has failed.
+    private static func lastReply(_ socket: Int32) throws(RuntimeFailure) -> Reply {
+        let reply = try nextReply(socket)
+        switch reply {
+        case .ended, .failed: return reply
+        case .ready(master: let raw?), .listener(let raw), .successor(let raw), .map(number: _, tree: let raw):
+            _ = close(raw)
+        case .ready(master: nil), .mounted: break
+        }
+        return .failed(RuntimeFailure(.exec, "unexpected message from a process in the container"))
     }
 
     private static func interpret(_ message: consuming ReceivedMessage) -> Reply {

@@ -9,6 +9,8 @@ struct LaunchDuties: Sendable {
     var adopter: SystemdScope?
     /// Whether the child is on the way only: the mappings are its successor's.
     var passesOn = false
+    /// When a process that enters a container does so; of one that is confined the last is listened to with care.
+    var entry = PidEntry.atBirth
     /// Whether the child waits at a gate: the exchange ends there instead of at `exec`.
     var gated = false
     /// Programs to run while the child stands there.

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Linux
+
+/// When a process that enters a container gets into its pid namespace, where the container's processes can see it.
+///
+/// One of these with `CAP_SYS_PTRACE` may trace whatever it can name by a number, undumpable or not, unless that comes from a
+/// user namespace above its own (`__ptrace_may_access` in the kernel's `kernel/ptrace.c`). So where there is no user
+/// namespace between the two, a process enters last: what is born in the pid namespace has the program's rights and no more,
+/// under the program's filter, and nothing left to do but to become it.
+enum PidEntry: Sendable, Equatable {
+    /// The caller enters for the moment of the clone; or there is nothing to be entered.
+    case atBirth
+    /// A process on the way enters together with the user namespace, without which it has no right to.
+    case onTheWay
+    /// Confined, by ``ExecChild/enterConfined(_:procfs:)``.
+    case confined
+
+    /// - Parameter namespaces: those in which the container is not the caller's.
+    static func isConfined(_ process: PlannedProcess, _ namespaces: Namespaces, terminal: Bool) -> Bool {
+        guard namespaces.contains(.pid), !namespaces.contains(.user), process.attributes.areInherited else {
+            return false
+        }
+        guard let filter = process.filter else { return true }
+        // What is done once the filter holds; a program that may do none of it is let in at birth.
+        let clone = UInt64(UInt32(bitPattern: CLONE_PARENT | CLONE_PIDFD))
+        let calls: [(Int32, [UInt64])] = [
+            (SYS_clone, [clone]), (SYS_sendmsg, []), (SYS_recvmsg, []), (SYS_setsid, []), (SYS_exit_group, []),
+            (SYS_ioctl, [0, UInt64(TIOCSCTTY)]),
+        ]
+        return calls.allSatisfy { call, arguments in
+            (call == SYS_ioctl && !terminal) || FilterAnswer.lets(call, arguments, filter)
+        }
+    }
+}
+
+extension PlannedAttributes {
+    /// Whether a child has them as well: with a deadline a process cannot have children, and some are asked to have none.
+    fileprivate var areInherited: Bool {
+        guard let scheduling else { return true }
+        // SCHED_DEADLINE, SCHED_FLAG_RESET_ON_FORK; sched(7).
+        return scheduling.policy != 6 && scheduling.flags & 1 == 0
+    }
+}
+
+extension ExecChild {
+    /// In the confined process: makes the one that becomes the program, in the container's pid namespace.
+    ///
+    /// Returns in that one, which has nothing of the host's but the channel, on which only a failure is listened to.
+    ///
+    /// - Parameter procfs: the host's.
+    func enterConfined(_ peer: Int32, procfs: Int32?) throws(RuntimeFailure) {
+        if let procfs { closeDescriptor(procfs) }
+        forgetProgramArguments()
+        let cloned = try step(.namespaces) { () throws(SystemError) in
+            do throws(SystemError) { return try splitSibling() } catch {
+                guard error.errno == EAGAIN else { throw error }
+                throw error.about(
+                    "who enters is two processes for a moment, and a limit of the container's has no room")
+            }
+        }
+        guard cloned.isChild else {
+            try step(.namespaces) { () throws(SystemError) in
+                try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
+            }
+            exitNow(0)
+        }
+        try LaunchChannel.awaitGo(peer)
+        try step(.namespaces) { () throws(SystemError) in try startSession() }
+        if case .terminal = launch.stdio {
+            try step(.console) { () throws(SystemError) in try takeTerminal(0) }
+        }
+    }
+}
