@@ -86,7 +86,7 @@ struct PrivateDaemon: Sendable {
         if !exists(home + "/daemon.json") { try writeFile(home + "/daemon.json", Array("{}".utf8)) }
         let pid = try spawn.start(in: network)
         process.value.withLock { $0 = pid }
-        try await eventually("skiffd to answer on \(socket)") {
+        try await eventually("skiffd to answer on \(socket)", within: 60) {
             if try reapIfEnded(pid) {
                 throw NeverHappened(what: "skiffd to start; it said: \(log(lines: 5))")
             }

@@ -56,10 +56,11 @@ final class ForeignRuntime {
 
     /// `create`, then `start`.
     ///
+    /// - Parameter created: what has to be done while the container's process waits: it may end as soon as it is started.
     /// - Returns: the container's process, and the terminal's master where one was asked for.
-    func launch(_ spec: RuntimeSpec, seccomp: JSON?, network: Int32?, _ stdio: Stdio) throws -> (
-        pid: Int32, master: Int32?
-    ) {
+    func launch(
+        _ spec: RuntimeSpec, seccomp: JSON?, network: Int32?, _ stdio: Stdio, created: (pid_t) throws -> Void
+    ) throws -> (pid: Int32, master: Int32?) {
         var resolved = spec
         // crun before 1.9 takes no version but 1.0; what later ones added is optional, and unknown members are passed over.
         resolved.version = "1.0.2"
@@ -74,7 +75,10 @@ final class ForeignRuntime {
         try writeFile("\(directory)/bundle/config.json", document.serialized(), mode: 0o600)
         let (pid, master) = try start(
             ["create", "--bundle", "\(directory)/bundle"], [id], stdio, terminal: spec.process?.terminal ?? false)
-        do { try run(["start", id], nil) } catch {
+        do {
+            try created(pid)
+            try run(["start", id], nil)
+        } catch {
             if let master { closeDescriptor(master) }
             throw error
         }

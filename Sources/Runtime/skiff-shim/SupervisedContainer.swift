@@ -75,8 +75,8 @@ final class SupervisedContainer {
                 foreign = runtime
                 cgroup.expect()
                 (pid, master) = try runtime.launch(
-                    spec, seccomp: order.spec["linux"]?["seccomp"], network: network?.raw, stdio.forProcess)
-                try cgroup.find(around: pid)
+                    spec, seccomp: order.spec["linux"]?["seccomp"], network: network?.raw, stdio.forProcess
+                ) { try cgroup.find(around: $0) }
             } else {
                 try cgroup.create(spec.linux.resources)
                 var launch = ContainerLaunch(
