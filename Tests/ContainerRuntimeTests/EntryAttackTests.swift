@@ -158,6 +158,20 @@ struct EntryAttackTests {
         #expect(lines.subtracting(confined).subtracting(program) == [])
     }
 
+    /// Who is confined before it enters is two processes for a moment: whoever may trace does not get another by taking the
+    /// room for them.
+    @Test(arguments: [true, false]) func aFullContainerIsEnteredOnlyWhereNobodyTraces(traces: Bool) throws {
+        defer { bundle.remove() }
+        _ = try bundle.create("exec sleep 100") { spec in
+            if traces { spec.addCapability("CAP_SYS_PTRACE") }
+            spec.linux.resources.pidsLimit = 2
+        }
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        let entered = try bundle.runtime("exec", bundle.id, "cat", "/proc/self/comm")
+        #expect(entered.output == (traces ? "" : "cat\n"), "\(entered.errors)")
+        #expect(entered.errors.contains("two processes for a moment") == traces, "\(entered.errors)")
+    }
+
     private static let none = "0000000000000000"
 
     /// CVE-2022-24769, CVE-2022-29162: nothing is inheritable, for whatever runs; who is not root has nothing at all.

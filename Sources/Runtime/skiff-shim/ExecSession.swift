@@ -37,6 +37,7 @@ final class ExecSession {
             var launch = ExecLaunch(id: name, initPid: initPid, process: process, stdio: stdio.forProcess)
             launch.filter = order.isFiltered ? filter : nil
             launch.settings = spec.linux
+            launch.mayBeTraced = spec.process?.mayTrace != false
             var running = try launch.start(target: container, in: cgroup.cgroup)
             pid = running.pid
             master = running.takeMaster()

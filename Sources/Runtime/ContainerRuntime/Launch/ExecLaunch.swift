@@ -31,12 +31,15 @@ public struct ExecLaunch: Sendable {
     /// The container as a filter's listener is told of it.
     public var bundle: String
     public var annotations: [String: String]
+    /// Whether the container's processes may have `CAP_SYS_PTRACE`.
+    public var mayBeTraced: Bool
 
     public init(id: String, initPid: pid_t, process: RuntimeSpec.Process, stdio: Stdio) {
         self.id = id
         settings = RuntimeSpec.LinuxSettings()
         bundle = "/"
         annotations = [:]
+        mayBeTraced = true
         self.initPid = initPid
         self.process = process
         self.stdio = stdio
@@ -45,8 +48,20 @@ public struct ExecLaunch: Sendable {
 
     /// Starts the process in the container's cgroup.
     ///
+    /// Who is confined first is two processes for a moment. Where a limit has no room for them, and nobody there could make use
+    /// of it, one enters as it is: a container that is full is a reason to enter it.
+    ///
     /// - Parameter target: the container's first process, still running.
     public func start(target: borrowing PidFD, in cgroup: Cgroup) throws(RuntimeFailure) -> RunningProcess {
+        do throws(RuntimeFailure) { return try start(target: target, in: cgroup, confinesFirst: true) } catch {
+            guard error.errno == EAGAIN, error.stage == .namespaces, !mayBeTraced else { throw error }
+            return try start(target: target, in: cgroup, confinesFirst: false)
+        }
+    }
+
+    private func start(
+        target: borrowing PidFD, in cgroup: Cgroup, confinesFirst: Bool
+    ) throws(RuntimeFailure) -> RunningProcess {
         var planned = try PlannedProcess(process, settings, filter: filter)
         planned.keepsGroups = annotations[RuntimeFeatures.keepsGroups] != nil
         let affinity = try ExecAffinity(process.execCPUAffinity)
@@ -58,7 +73,7 @@ public struct ExecLaunch: Sendable {
         let targetRaw = target.raw
         var terminal = false
         if case .terminal = stdio { terminal = true }
-        let isConfined = PidEntry.isConfined(planned, differing, terminal: terminal)
+        let isConfined = confinesFirst && PidEntry.isConfined(planned, differing, terminal: terminal)
         let entry = try ProcessEntry(isConfined ? [] : differing, of: targetRaw)
         let pidEntry: PidEntry = isConfined ? .confined : entry.isRefused ? .onTheWay : .atBirth
         duties.entry = pidEntry

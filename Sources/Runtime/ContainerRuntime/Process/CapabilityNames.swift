@@ -26,6 +26,11 @@ extension CapabilitySet {
     }
 }
 
+extension RuntimeSpec.Process {
+    /// Whether it, or what it runs, may have the right to trace others.
+    public var mayTrace: Bool { capabilities?.bounding.contains("CAP_SYS_PTRACE") ?? false }
+}
+
 extension RuntimeSpec.Capabilities {
     /// What of the sets cannot be had, in words for a log.
     ///

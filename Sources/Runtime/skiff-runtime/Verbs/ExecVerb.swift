@@ -71,6 +71,7 @@ struct ExecVerb: Verb {
         launch.settings = spec.linux
         launch.bundle = state.bundle
         launch.annotations = state.annotations
+        launch.mayBeTraced = spec.process?.mayTrace != false
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
         let cgroup = try context.groupToEnter(state, CgroupPlace(arguments.all("cgroup")))
         var running = try launch.start(target: target, in: cgroup)
