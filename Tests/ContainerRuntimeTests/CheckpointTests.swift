@@ -16,19 +16,19 @@ enum InstalledCRIU {
     }()
 }
 
-/// Containers that are dumped and restored by the real CRIU.
+/// Containers that are dumped and restored by the real CRIU; what its options are for is in `CheckpointOptionTests.swift`.
 @Suite(.serialized, .enabled(if: InstalledCRIU.works, "CRIU is missing or older than this kernel: make vm-test"))
 struct CheckpointTests {
-    private let bundle: Bundle
-    private var images: String { bundle.path + "/images" }
+    let bundle: Bundle
+    var images: String { bundle.path + "/images" }
 
     init() throws { bundle = try Bundle() }
 
     /// A program that counts as long as it lives, and can be seen to.
-    private static let counter =
+    static let counter =
         "i=0; while true; do i=$((i+1)); echo $i > /tmp/new; mv /tmp/new /tmp/count; sleep 0.02; done"
 
-    private func start(
+    func start(
         _ script: String = counter, mounts: [RuntimeSpec.Mount] = [], _ change: (inout RuntimeSpec) -> Void = { _ in }
     ) throws {
         try makeSymlink("\(bundle.path)/rootfs/bin/mv", to: "busybox")
@@ -37,17 +37,17 @@ struct CheckpointTests {
         try #require(made.code == 0, "\(made.errors)")
     }
 
-    private func checkpoint(_ more: String...) throws -> Bundle.Output {
+    func checkpoint(_ more: String...) throws -> Bundle.Output {
         try bundle.runtime(["checkpoint", "--image-path", images] + more + [bundle.id])
     }
 
-    private func restore(_ more: String..., as id: String? = nil) throws -> Bundle.Output {
+    func restore(_ more: String..., as id: String? = nil) throws -> Bundle.Output {
         try bundle.runtime(
             ["restore", "--detach", "--bundle", bundle.path, "--image-path", images] + more + [id ?? bundle.id])
     }
 
     /// The count once it has gone beyond a number.
-    private func count(beyond last: Int = 0) throws -> Int {
+    func count(beyond last: Int = 0) throws -> Int {
         let changes = try Inotify()
         _ = try changes.add(bundle.path + "/rootfs/tmp", [.movedTo])
         while true {
@@ -57,7 +57,7 @@ struct CheckpointTests {
         }
     }
 
-    private func current() -> Int? {
+    func current() -> Int? {
         (try? readText(bundle.path + "/rootfs/tmp/count")).flatMap { Int($0.split(separator: "\n").first ?? "") }
     }
 
@@ -166,7 +166,7 @@ struct CheckpointTests {
                 RuntimeSpec.Mount(destination: "/data", type: "bind", source: source, options: ["rbind", "ro"]),
                 RuntimeSpec.Mount(destination: "/link/x", type: "bind", source: source, options: ["bind"]),
                 RuntimeSpec.Mount(destination: "/ram", type: "tmpfs", source: "tmpfs", options: ["size=1m"]),
-                RuntimeSpec.Mount(destination: "/ram/in", type: "bind", source: source, options: ["bind"]),
+                RuntimeSpec.Mount(destination: "/ram/in", type: "bind", source: "source", options: ["bind"]),
                 RuntimeSpec.Mount(
                     destination: "/data/inner", type: "bind", source: source + "/below", options: ["bind"]),
             ])

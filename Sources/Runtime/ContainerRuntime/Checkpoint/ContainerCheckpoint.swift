@@ -106,9 +106,10 @@ public struct ContainerCheckpoint: Sendable {
                 SharedDescriptor(try Linux.open("/proc/\(state.pid)/root", O_PATH | O_DIRECTORY))
             )
         }
-        let launch = ContainerLaunch(
+        var launch = ContainerLaunch(
             id: state.id, spec: spec, rootfs: .directory(state.rootfs),
             stdio: .descriptors(input: 0, output: 1, error: 2))
+        launch.bundle = state.bundle
         let wanted = ExternalMounts.wanted(
             spec, mounts: try LaunchPlan(launch).mounts, cgroups: cgroup.layout, cgroupPath: cgroup.path)
         facts.externalMounts = ExternalMounts.ofContainer(

@@ -65,8 +65,9 @@ public struct ContainerRestore: Sendable {
         guard let rootfs = realPath(rootfs) else {
             throw RuntimeFailure(.rootfs, "root file system \(rootfs): there is no such directory")
         }
-        let launch = ContainerLaunch(
+        var launch = ContainerLaunch(
             id: id, spec: spec, rootfs: .directory(rootfs), stdio: .descriptors(input: 0, output: 1, error: 2))
+        launch.bundle = bundle
         let mounts = try LaunchPlan(launch).mounts
         let wanted = ExternalMounts.wanted(spec, mounts: mounts, cgroups: cgroup.layout, cgroupPath: cgroup.path)
         let root = RestoreRoot(rootfs: rootfs, place: place, mounts: mounts)
