@@ -159,11 +159,4 @@ import Testing
         ([0x80, 0x80, 0x80, 0x80], 0), ([0xff], 1),
     ])
     func cutsNoCharacter(_ bytes: [UInt8], _ held: Int) { #expect(StepOutput.cutCharacter(bytes) == held) }
-
-    @Test func writesTimesAsGoDoes() {
-        #expect(BuildClock.text(0) == "1970-01-01T00:00:00Z")
-        #expect(BuildClock.text(951_782_400_120_000_000) == "2000-02-29T00:00:00.12Z")
-        #expect(BuildClock.text(-1) == "1969-12-31T23:59:59.999999999Z")
-        #expect(BuildClock.text(1_763_690_400_000_000_001) == "2025-11-21T02:00:00.000000001Z")
-    }
 }

@@ -82,7 +82,7 @@ final class BuildProgress: Sendable {
     }
 
     /// When a step was made, in nanoseconds since 1970.
-    func created(_ index: Int) -> Int64 { state.withLock { $0.created[index] } ?? BuildClock.now() }
+    func created(_ index: Int) -> Int64 { state.withLock { $0.created[index] } ?? WallTime.now().total }
 
     /// Tells what later steps have said so far: the build failed, and their words may say why.
     func flush() {
@@ -140,7 +140,7 @@ struct MetadataSteps: Sendable {
     func find(_ step: BuildPlan.Step, _ tree: TreeState) async throws -> (isKnown: Bool, created: Int64) {
         let key = Self.key(step, tree)
         if !ignoresKnown, let known = try await cache.find(key) { return (true, known.created) }
-        let now = BuildClock.now()
+        let now = WallTime.now().total
         try await cache.save(BuildCache.Entry(layer: nil, chain: nil, created: now, description: step.text), under: key)
         return (false, now)
     }

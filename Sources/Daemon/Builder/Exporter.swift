@@ -1,5 +1,6 @@
 internal import Failures
 internal import Images
+internal import Linux
 internal import OCI
 
 /// Writes the image a build made: its config out of what the instructions said, its layers out of what they did.
@@ -41,13 +42,13 @@ struct Exporter: Sendable {
         for entry in result.history {
             let step = plan.steps[entry.step]
             let addsLayer = step.makesTree && outputs[step.vertex]?.addsLayer == true
-            let time = BuildClock.text(created(entry.step))
+            let time = WallTime(total: created(entry.step)).text
             config.history.append(
                 ImageConfig.History(
                     created: time, createdBy: entry.createdBy, author: result.author, emptyLayer: !addsLayer))
             config.created = time
         }
-        if config.created == nil { config.created = BuildClock.text(BuildClock.now()) }
+        if config.created == nil { config.created = WallTime.now().text }
         return config
     }
 }

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Linux
 
 /// A moment in UTC to the nanosecond, as Docker's clients read and write it.
 ///
@@ -14,13 +14,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     public static let never = Timestamp(nanoseconds: .min)
 
     /// The present moment of the realtime clock.
-    ///
-    /// C function: `clock_gettime`.
-    public static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    public static var now: Timestamp { Timestamp(nanoseconds: WallTime.now().total) }
 
     /// Whole seconds since 1970, rounded down; 0 for never, as Docker's lists have it.
     public var seconds: Int64 { self == .never ? 0 : nanoseconds.flooredDivision(by: 1_000_000_000).quotient }
@@ -41,18 +35,13 @@ extension Timestamp {
     /// Go's `RFC3339Nano`: as many fraction digits as are needed, none for a whole second.
     public var rfc3339: String {
         if self == .never { return "0001-01-01T00:00:00Z" }
-        let (seconds, fraction) = nanoseconds.flooredDivision(by: 1_000_000_000)
-        guard fraction != 0 else { return Self.date(seconds) + "Z" }
-        var digits = Self.padded(fraction, to: 9)
-        while digits.last == "0" { digits.removeLast() }
-        return Self.date(seconds) + "." + digits + "Z"
+        return WallTime(total: nanoseconds).text
     }
 
     /// Exactly nine fraction digits: what `logs --timestamps` prints, so that lines stay aligned.
     public var rfc3339FixedWidth: String {
         if self == .never { return "0001-01-01T00:00:00.000000000Z" }
-        let (seconds, fraction) = nanoseconds.flooredDivision(by: 1_000_000_000)
-        return Self.date(seconds) + "." + Self.padded(fraction, to: 9) + "Z"
+        return WallTime(total: nanoseconds).fixedWidthText
     }
 
     /// Reads RFC 3339 with any fraction (digits past nine are dropped) and `Z` or a numeric zone.
@@ -119,35 +108,14 @@ extension Timestamp {
         self.init(nanoseconds: negative ? -(scaled + fraction) : scaled + fraction)
     }
 
-    /// `YYYY-MM-DDThh:mm:ss` of whole seconds since 1970, by the civil calendar.
-    private static func date(_ seconds: Int64) -> String {
-        let (day, second) = seconds.flooredDivision(by: 86400)
-        // Howard Hinnant's civil_from_days: eras of 400 years that start on 1 March.
-        let shifted = day + 719_468
-        let (era, dayOfEra) = shifted.flooredDivision(by: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let dayOfMonth = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let date = padded(year, to: 4) + "-" + padded(month, to: 2) + "-" + padded(dayOfMonth, to: 2)
-        let time =
-            padded(second / 3600, to: 2) + ":" + padded(second / 60 % 60, to: 2) + ":" + padded(second % 60, to: 2)
-        return date + "T" + time
-    }
-
-    /// Days since 1970 of a civil date, the inverse of `date`.
+    /// Days since 1970 of a civil date.
+    ///
+    /// Howard Hinnant's days_from_civil: eras of 400 years that start on 1 March.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let (era, yearOfEra) = shifted.flooredDivision(by: 400)
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    private static func padded(_ number: Int64, to width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 }
 

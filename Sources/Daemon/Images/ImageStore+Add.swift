@@ -1,4 +1,5 @@
 public import Failures
+internal import Linux
 internal import NIOPosix
 public import OCI
 internal import Storage
@@ -62,7 +63,7 @@ extension ImageStore {
         record.repoDigests = repoDigests.sorted()
         record.layerSizes = try await layerSizes(targets, sizes)
         if let index { record.kept = [Digest(sha256: SHA256Sum.of(index))] }
-        let image = try Image(record: record, manifest: bytes, arrived: Timestamp.now()) { _ in config }
+        let image = try Image(record: record, manifest: bytes, arrived: WallTime.now().total) { _ in config }
         return try await save(image, names: names.map(\.withDefaultTag), lease: held)
     }
 
@@ -76,7 +77,7 @@ extension ImageStore {
             resources.append(.blob(target.blob.digest))
             resources.append(.snapshot(target.chain.description))
         }
-        let now = Timestamp.now()
+        let now = WallTime.now().total
         let lease = LeaseRow(
             id: "image-\(id)", created: now, expires: now + 86400 * 1_000_000_000, resources: resources)
         try await metadata.leases.save(lease)

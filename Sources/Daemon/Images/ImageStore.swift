@@ -1,4 +1,5 @@
 public import Failures
+internal import Linux
 public import Logging
 public import NIOPosix
 public import OCI
@@ -153,7 +154,7 @@ public final class ImageStore: Sendable {
         let name = name.withDefaultTag
         try await changes.run { () async throws(Failure) in
             guard self.image(image.id) != nil else { throw ImageIndex.missing(image.id.description) }
-            let now = Timestamp.now()
+            let now = WallTime.now().total
             try await self.metadata.images.setName(ImageNameRow(name: name.description, image: image.id, tagged: now))
             self.index.withLock { $0.setName(name, to: image.id, at: now) }
         }
@@ -247,7 +248,7 @@ public final class ImageStore: Sendable {
 
     @discardableResult
     private func write(_ image: Image, names: [Reference], lease: String?) async throws(Failure) -> Image {
-        let now = Timestamp.now()
+        let now = WallTime.now().total
         let row = try image.record.row(image.manifest, chains: image.chainIDs, created: image.arrived)
         try await metadata.images.save(
             row, names: names.map { ImageNameRow(name: $0.description, image: image.id, tagged: now) }, releasing: lease

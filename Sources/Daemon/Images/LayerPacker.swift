@@ -39,7 +39,7 @@ struct LayerPacker: Sendable {
         }
         do throws(Failure) {
             // The lease comes before the blob: nothing that the collector meets is without somebody who wants it.
-            let now = Timestamp.now()
+            let now = WallTime.now().total
             try await metadata.leases.save(
                 LeaseRow(
                     id: LayerPacker.lease(packed.digest), created: now, expires: now + 86400 * 1_000_000_000,

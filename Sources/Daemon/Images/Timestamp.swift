@@ -1,31 +1,5 @@
-internal import CLinux
-
-/// Times as images have them: RFC 3339 text outside, nanoseconds since 1970 inside.
+/// Times as images have them: RFC 3339, more or less.
 enum Timestamp {
-    /// C function: `clock_gettime(CLOCK_REALTIME)`.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
-    /// `2026-11-21T02:03:04.000000005Z`, the fraction cut to what is needed as Go does it.
-    static func text(_ nanoseconds: Int64) -> String {
-        let (seconds, fraction) = nanoseconds.quotientAndFloorRemainder(1_000_000_000)
-        let (days, second) = seconds.quotientAndFloorRemainder(86400)
-        let (year, month, day) = civil(days)
-        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        var text =
-            "\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60))"
-        if fraction > 0 {
-            var digits = String(fraction)
-            digits = String(repeating: "0", count: 9 - digits.count) + digits
-            while digits.last == "0" { digits.removeLast() }
-            text += "." + digits
-        }
-        return text + "Z"
-    }
-
     /// Seconds since 1970 of an RFC 3339 text, 0 for anything else: images carry all sorts of it.
     static func seconds(_ text: String?) -> Int64 {
         guard let text, text.utf8.count >= 20, text.utf8.count <= 64 else { return 0 }
@@ -62,25 +36,11 @@ enum Timestamp {
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719468
     }
-
-    /// The day of a number of days since 1970: the other way round.
-    private static func civil(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = days + 719468
-        let era = shifted.floorDivided(by: 146097)
-        let dayOfEra = shifted - era * 146097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let part = (5 * dayOfYear + 2) / 153
-        let month = part + (part < 10 ? 3 : -9)
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * part + 2) / 5 + 1)
-    }
 }
 
 extension Int64 {
-    fileprivate func floorDivided(by divisor: Int64) -> Int64 { quotientAndFloorRemainder(divisor).0 }
-
-    fileprivate func quotientAndFloorRemainder(_ divisor: Int64) -> (Int64, Int64) {
+    fileprivate func floorDivided(by divisor: Int64) -> Int64 {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
+        return remainder < 0 ? quotient - 1 : quotient
     }
 }

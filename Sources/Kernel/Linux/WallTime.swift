@@ -11,6 +11,13 @@ public struct WallTime: Sendable, Hashable {
         self.nanoseconds = nanoseconds
     }
 
+    /// - Parameter total: nanoseconds since 1970, before it below zero.
+    public init(total: Int64) {
+        let (quotient, remainder) = total.quotientAndRemainder(dividingBy: 1_000_000_000)
+        seconds = remainder < 0 ? quotient - 1 : quotient
+        nanoseconds = Int32(remainder < 0 ? remainder + 1_000_000_000 : remainder)
+    }
+
     /// The clock now.
     ///
     /// C function: `clock_gettime(CLOCK_REALTIME)`.
@@ -27,11 +34,20 @@ public struct WallTime: Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// RFC 3339 with nine digits of fraction, so that lines stay aligned.
+    public var fixedWidthText: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes, isFixed: true)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Nanoseconds since 1970.
     public var total: Int64 { seconds * 1_000_000_000 + Int64(nanoseconds) }
 
     /// Appends it as RFC 3339 with the fraction's trailing zeros left out (Go's `RFC3339Nano`).
-    public func append(to output: inout [UInt8]) {
+    public func append(to output: inout [UInt8]) { append(to: &output, isFixed: false) }
+
+    private func append(to output: inout [UInt8], isFixed: Bool) {
         let days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400
         let second = seconds - days * 86400
         // Days to a civil date, with years that begin in March so that the leap day comes last.
@@ -59,14 +75,14 @@ public struct WallTime: Sendable, Hashable {
         digits(day, 2, "T")
         digits(second / 3600, 2, ":")
         digits(second / 60 % 60, 2, ":")
-        if nanoseconds == 0 {
+        if nanoseconds == 0, !isFixed {
             digits(second % 60, 2, "Z")
             return
         }
         digits(second % 60, 2, ".")
         var fraction = Int64(nanoseconds)
         var width = 9
-        while fraction % 10 == 0 {
+        while fraction % 10 == 0, !isFixed {
             fraction /= 10
             width -= 1
         }

@@ -1,6 +1,7 @@
 internal import Failures
 internal import Images
 internal import JSON
+internal import Linux
 internal import NIOPosix
 internal import OCI
 internal import Storage
@@ -37,7 +38,7 @@ struct BuildCache: Sendable {
             try await rows.remove([row.key])
             return nil
         }
-        let now = BuildClock.now()
+        let now = WallTime.now().total
         // Writing each use down would cost every cached step a transaction.
         if now - row.lastUsed > CachePruning.moment { try await rows.touch(row.key, at: now) }
         return entry
@@ -53,7 +54,7 @@ struct BuildCache: Sendable {
     func save(_ entry: Entry, under key: Digest) async throws {
         // One that is just being removed comes back with this; its removal may take it along, which costs a step later.
         _ = hold.take(key.description)
-        let now = BuildClock.now()
+        let now = WallTime.now().total
         try await rows.save(
             BuildCacheRow(
                 key: key.description, layer: entry.chain?.description,

@@ -51,7 +51,7 @@ final class CacheKeeper: Sendable {
             let directory = try open(root, O_RDONLY | O_DIRECTORY)
             return try freeBytes(directory.raw)
         }
-        let chosen = pruning.choose(among: records, available: available, now: BuildClock.now())
+        let chosen = pruning.choose(among: records, available: available, now: WallTime.now().total)
         guard !chosen.isEmpty else { return ([], 0) }
         let keys = uses.claim(chosen.filter { $0.kind == .regular }.map { Self.key($0.id) })
         defer { uses.removed(keys) }

@@ -1,3 +1,4 @@
+internal import Linux
 internal import OCI
 internal import Storage
 
@@ -17,7 +18,7 @@ struct BuildLease: Sendable {
 
     static func take(_ rows: LeaseRows) async throws -> BuildLease {
         let lease = BuildLease(rows: rows, id: prefix + RandomID.make())
-        let now = BuildClock.now()
+        let now = WallTime.now().total
         try await rows.save(LeaseRow(id: lease.id, created: now, expires: now + 86400 * 1_000_000_000))
         return lease
     }

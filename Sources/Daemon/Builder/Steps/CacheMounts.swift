@@ -86,7 +86,7 @@ final class CacheMounts: Sendable {
         // The time of the directory is that of its last use.
         let path = "\(root)/\(name)"
         guard let directory = try? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return }
-        let now = BuildClock.now()
+        let now = WallTime.now().total
         try? setTimes(directory.raw, seconds: now / 1_000_000_000, nanoseconds: Int32(now % 1_000_000_000))
     }
 

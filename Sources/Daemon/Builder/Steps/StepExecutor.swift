@@ -137,7 +137,7 @@ struct StepExecutor: VertexExecutor {
         let entry = try await shared.value(for: job.finish(), observe: { progress.emit($0, at: vertex.id) }) { emit in
             let made = try await step(emit)
             let entry = BuildCache.Entry(
-                layer: made?.layer, chain: made?.chain, created: BuildClock.now(), description: text)
+                layer: made?.layer, chain: made?.chain, created: WallTime.now().total, description: text)
             try await cache.save(entry, under: key)
             return entry
         }.value

@@ -1,5 +1,6 @@
 internal import Archive
 public import Failures
+internal import Linux
 public import NIOCore
 internal import NIOPosix
 public import OCI
@@ -37,7 +38,7 @@ public final class ImageImporter: Sendable {
         do throws(Failure) {
             let image = try await make(
                 spooled, name, ImageConfig(platform: platform ?? .host, config: config), message,
-                created ?? Timestamp.now())
+                created ?? WallTime.now().total)
             progress(.imported(image.id))
             return image
         } catch {
@@ -72,7 +73,7 @@ public final class ImageImporter: Sendable {
             let diffID = unpacked.diffID ?? digest
             let blob = Descriptor(mediaType: spooled.compression.layerType, digest: digest, size: spooled.size)
             var config = base
-            let time = Timestamp.text(created)
+            let time = WallTime(total: created).text
             config.created = time
             config.rootfs = ImageConfig.RootFS(diffIDs: [diffID])
             config.history = [ImageConfig.History(created: time, comment: message)]

@@ -28,14 +28,12 @@ public struct HookState: Sendable {
     }
 
     var json: JSON {
-        var annotations = JSONObject()
-        for (key, value) in self.annotations.sorted(by: { $0.key < $1.key }) { annotations[key] = .string(value) }
         var object: JSONObject = [
             "ociVersion": .string(RuntimeSpec.currentVersion), "id": .string(id), "status": .string(status.rawValue),
         ]
         if pid > 0 { object["pid"] = .integer(Int64(pid)) }
         object["bundle"] = .string(bundle)
-        if !annotations.isEmpty { object["annotations"] = .object(annotations) }
+        if !annotations.isEmpty { object["annotations"] = JSON(annotations) }
         return .object(object)
     }
 }

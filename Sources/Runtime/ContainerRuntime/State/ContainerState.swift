@@ -222,11 +222,7 @@ extension ContainerState {
             "startTime": .string("\(startTime)"), "cgroup": .string(cgroup), "rootfs": .string(rootfs),
             "created": .string(created), "ownsProcesses": .bool(ownsProcesses),
         ]
-        if !annotations.isEmpty {
-            var entries = JSONObject()
-            for (key, value) in annotations.sorted(by: { $0.key < $1.key }) { entries[key] = .string(value) }
-            object["annotations"] = .object(entries)
-        }
+        if !annotations.isEmpty { object["annotations"] = JSON(annotations) }
         if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
         if let resctrl { object["resctrl"] = resctrl.json }
         if !hooks.isEmpty { object["hooks"] = hooks.json }

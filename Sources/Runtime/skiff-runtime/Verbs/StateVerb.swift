@@ -20,13 +20,11 @@ struct StateVerb: Verb {
 
     static func document(_ state: ContainerState, _ context: RuntimeContext) -> JSON {
         let status = currentStatus(state, context)
-        var annotations = JSONObject()
-        for (key, value) in state.annotations.sorted(by: { $0.key < $1.key }) { annotations[key] = .string(value) }
         return .object([
             "ociVersion": .string(RuntimeSpec.currentVersion), "id": .string(state.id),
             "pid": .integer(status == .stopped ? 0 : Int64(state.pid)), "status": .string(status.rawValue),
             "bundle": .string(state.bundle), "rootfs": .string(state.rootfs), "created": .string(state.created),
-            "annotations": .object(annotations), "owner": .string(context.states.owner(state.id)),
+            "annotations": JSON(state.annotations), "owner": .string(context.states.owner(state.id)),
         ])
     }
 

@@ -1,0 +1,10 @@
+/// Names nobody can guess or meet twice.
+enum RandomID {
+    /// 64 hexadecimal digits.
+    static func make() -> String {
+        (0..<4).map { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
