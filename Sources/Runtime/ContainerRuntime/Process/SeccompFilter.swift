@@ -16,10 +16,7 @@ public struct SeccompFilter: Sendable {
 
     /// The program: `struct sock_filter` after another.
     public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
-        // What does not change the program is not part of the text; the library's version is: a newer one knows more calls.
-        var rules = seccomp
-        (rules.flags, rules.listenerPath, rules.listenerMetadata) = (nil, nil, nil)
-        let text = Array("\(Self.form) \(SeccompCompiler.libraryVersion) ".utf8) + rules.json.serialized()
+        let text = Self.text(of: seccomp)
         let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
         if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
             return program
@@ -34,9 +31,52 @@ public struct SeccompFilter: Sendable {
     }
 
     /// Counts how programs are made of documents: one of another form is not taken from the cache.
-    private static let form = 2
+    private static let form = 4
+
+    /// What the program follows from: the library's version, since a newer one knows more calls, and the rules, each word and
+    /// list behind its length; not what only says how the program is installed.
+    private static func text(of seccomp: RuntimeSpec.Seccomp) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(8192)
+        func add(_ number: UInt64) {
+            for shift in 0..<UInt64(8) { text.append(UInt8(truncatingIfNeeded: number >> (shift * 8))) }
+        }
+        func add(_ word: String) {
+            add(UInt64(word.utf8.count))
+            var word = word
+            word.withUTF8 { text.append(contentsOf: $0) }
+        }
+        func add(_ errno: UInt32?) { add(errno.map { UInt64($0) } ?? .max) }
+        func add(_ words: [String]) {
+            add(UInt64(words.count))
+            for word in words { add(word) }
+        }
+        add("\(form) \(SeccompCompiler.libraryVersion)")
+        add(seccomp.defaultAction)
+        add(seccomp.defaultErrno)
+        add(seccomp.architectures)
+        for rule in seccomp.rules {
+            add(rule.names)
+            add(rule.action)
+            add(rule.errno)
+            add(UInt64(rule.arguments.count))
+            for argument in rule.arguments {
+                add(UInt64(argument.index))
+                add(argument.value)
+                add(argument.second)
+                add(argument.comparison)
+            }
+        }
+        return text
+    }
 
     private func compile(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
+        let program = try long(seccomp)
+        return SeccompRanges(program)?.shortened() ?? program
+    }
+
+    /// The program as libseccomp makes it.
+    func long(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
         let standard = try Self.action(seccomp.defaultAction, errno: seccomp.defaultErrno)
         return try step(.seccomp) { () throws(SystemError) in
             let compiler = try SeccompCompiler(defaultAction: standard)
@@ -124,12 +164,17 @@ public struct SeccompFilter: Sendable {
     }
 
     private static func unpack(_ bytes: [UInt8], text: [UInt8]) -> [UInt8]? {
-        guard let newline = bytes.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-        let lengths = String(decoding: bytes[..<newline], as: UTF8.self).split(separator: " ").compactMap { Int($0) }
-        let start = newline + 1
-        guard lengths.count == 2, lengths[0] == text.count, bytes.count == start + text.count + lengths[1],
-            lengths[1] > 0, bytes[start..<(start + text.count)].elementsEqual(text)
+        let head = Array("\(text.count) ".utf8)
+        guard bytes.starts(with: head), let newline = bytes.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else {
+            return nil
+        }
+        let start = newline + 1, end = start + text.count
+        guard let length = Int(String(decoding: bytes[head.count..<newline], as: UTF8.self)), length > 0,
+            bytes.count == end + length,
+            bytes.withUnsafeBytes({ bytes in
+                text.withUnsafeBytes { memcmp(bytes.baseAddress! + start, $0.baseAddress!, text.count) == 0 }
+            })
         else { return nil }
-        return Array(bytes[(start + text.count)...])
+        return Array(bytes[end...])
     }
 }
