@@ -5,7 +5,13 @@
 public struct JSONObject: Sendable {
     public typealias Element = (key: String, value: JSON)
 
-    private var entries: [Element] = []
+    /// Not a tuple, whose type would be made when the first object is.
+    fileprivate struct Entry: Sendable {
+        let key: String
+        var value: JSON
+    }
+
+    private var entries: [Entry] = []
     private var index: [String: Int]?
 
     private static let indexThreshold = 12
@@ -30,7 +36,7 @@ public struct JSONObject: Sendable {
                 index = nil
                 if entries.count > Self.indexThreshold { buildIndex() }
             case (nil, let value?):
-                entries.append((key, value))
+                entries.append(Entry(key: key, value: value))
                 if index != nil {
                     index?[key] = entries.count - 1
                 } else if entries.count > Self.indexThreshold {
@@ -49,17 +55,20 @@ public struct JSONObject: Sendable {
         return entries.last { equalIgnoringASCIICase($0.key, key) }?.value
     }
 
-    /// The name by which a member is there that differs from this one in ASCII case at most; the exact one wins.
-    public func name(ignoringCaseOf key: String) -> String? {
-        if position(of: key) != nil { return key }
-        return entries.last { equalIgnoringASCIICase($0.key, key) }?.key
+    /// Where a member stands whose name differs from this one in ASCII case at most; the exact one wins.
+    public func position(ignoringCaseOf key: String) -> Int? {
+        if let exact = position(of: key) { return exact }
+        return entries.lastIndex { equalIgnoringASCIICase($0.key, key) }
     }
+
+    /// The value of the member at a place that is there.
+    public func value(at position: Int) -> JSON { entries[position].value }
 
     /// The same members sorted by name.
     public func sorted() -> JSONObject {
         var result = JSONObject()
         result.reserveCapacity(count)
-        for (key, value) in entries.sorted(by: { $0.key < $1.key }) { result[key] = value }
+        for entry in entries.sorted(by: { $0.key < $1.key }) { result[entry.key] = entry.value }
         return result
     }
 
@@ -72,7 +81,10 @@ public struct JSONObject: Sendable {
 
     private func position(of key: String) -> Int? {
         if let index { return index[key] }
-        for position in entries.indices where entries[position].key == key { return position }
+        let length = key.utf8.count
+        for position in entries.indices where entries[position].key.utf8.count == length {
+            if entries[position].key == key { return position }
+        }
         return nil
     }
 
@@ -84,7 +96,16 @@ public struct JSONObject: Sendable {
 }
 
 extension JSONObject: Sequence {
-    public func makeIterator() -> IndexingIterator<[Element]> { entries.makeIterator() }
+    public struct Iterator: IteratorProtocol {
+        private var entries: IndexingIterator<[Entry]>
+
+        fileprivate init(_ entries: [Entry]) { self.entries = entries.makeIterator() }
+
+        public mutating func next() -> Element? { entries.next().map { ($0.key, $0.value) } }
+    }
+
+    public func makeIterator() -> Iterator { Iterator(entries) }
+    public var underestimatedCount: Int { entries.count }
 }
 
 extension JSONObject: Hashable {
@@ -95,10 +116,10 @@ extension JSONObject: Hashable {
     /// The order of members does not matter, so neither may it change the hash.
     public func hash(into hasher: inout Hasher) {
         var sum = 0
-        for (key, value) in entries {
+        for entry in entries {
             var member = Hasher()
-            member.combine(key)
-            member.combine(value)
+            member.combine(entry.key)
+            member.combine(entry.value)
             sum &+= member.finalize()
         }
         hasher.combine(count)

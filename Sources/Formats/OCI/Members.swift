@@ -1,32 +1,45 @@
 internal import Failures
 internal import JSON
 
-/// An object being read member by member; what nobody asked for stays in ``rest``.
+/// An object being read member by member; what nobody asked for is ``rest``.
 ///
 /// Null counts as absent, because Go writes it for empty slices and maps; names are found whatever their case, because
 /// Go's decoder does so and documents count on it. Every message names the way to the member.
 struct Members {
-    private(set) var rest: JSONObject
+    private let object: JSONObject
+    private var taken = TakenPositions()
     private let path: String
+
+    /// The members nobody has asked for.
+    ///
+    /// Made when it is asked for: most readers have no use for it, and taking members out of the object would copy it.
+    var rest: JSONObject {
+        var rest = JSONObject()
+        for (position, member) in object.enumerated() where !taken.contains(position) {
+            rest[member.key] = member.value
+        }
+        return rest
+    }
 
     init(_ json: JSON, of document: String) throws(Failure) {
         guard case .object(let object) = json else {
             throw Failure(.invalid, "invalid \(document): expected an object, found \(json.kindName)")
         }
-        rest = object
+        self.object = object
         path = "invalid \(document): "
     }
 
     private init(_ object: JSONObject, path: String) {
-        rest = object
+        self.object = object
         self.path = path
     }
 
     private mutating func take<T>(
         _ key: String, _ expected: String, _ read: (JSON) -> T?
     ) throws(Failure) -> T? {
-        guard let name = rest.name(ignoringCaseOf: key), let value = rest[name] else { return nil }
-        rest[name] = nil
+        guard let position = object.position(ignoringCaseOf: key) else { return nil }
+        taken.insert(position)
+        let value = object.value(at: position)
         if value.isNull { return nil }
         guard let result = read(value) else {
             throw failure(key, "expected \(expected), found \(value.kindName)")
@@ -117,5 +130,23 @@ struct Members {
             }
             return objects.count == array.count ? objects : nil
         }
+    }
+}
+
+/// Which members of an object were taken: a bit each for those most objects have, a list for the rest.
+private struct TakenPositions {
+    private var first: UInt64 = 0
+    private var others: [Int] = []
+
+    mutating func insert(_ position: Int) {
+        if position < 64 {
+            first |= 1 << UInt64(position)
+        } else {
+            others.append(position)
+        }
+    }
+
+    func contains(_ position: Int) -> Bool {
+        position < 64 ? first & 1 << UInt64(position) != 0 : others.contains(position)
     }
 }

@@ -32,8 +32,9 @@ struct Arguments {
         let description: String
     }
 
-    private var values: [String: [String]] = [:]
-    private var switches: Set<String> = []
+    /// In the order they were given; a dictionary would cost more than the few look-ups.
+    private var values: [(flag: String, value: String)] = []
+    private var switches: [String] = []
     private(set) var rest: [String] = []
 
     /// - Parameters:
@@ -45,39 +46,37 @@ struct Arguments {
         while let word = words.popFirst() {
             if word == "--" { break }
             // A number is an operand or somebody's value, as in `kill ID -9`.
-            guard word.hasPrefix("-"), word != "-", Int64(word) == nil else {
+            guard word.utf8.first == UInt8(ascii: "-"), word != "-", Int64(word) == nil else {
                 rest.append(word)
                 if scattered { continue }
                 break
             }
-            let body = word.drop { $0 == "-" }
-            let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let given = parts.first ?? ""
+            let body = word.utf8.drop { $0 == UInt8(ascii: "-") }
+            let equals = body.firstIndex(of: UInt8(ascii: "="))
+            let given = String(word[body.startIndex..<(equals ?? body.endIndex)])
+            let attached = equals.map { String(word[word.utf8.index(after: $0)...]) }
             guard let flag = known.first(where: { $0.name == given || $0.short == given }) else {
                 throw Misuse(description: "flag provided but not defined: \(word)")
             }
             if flag.value != nil {
-                if parts.count > 1 {
-                    values[flag.name, default: []].append(parts[1])
-                } else if let value = words.popFirst() {
-                    values[flag.name, default: []].append(value)
-                } else {
+                guard let value = attached ?? words.popFirst() else {
                     throw Misuse(description: "flag --\(flag.name) needs a value")
                 }
-            } else if parts.count == 1 || parts[1] == "true" {
-                switches.insert(flag.name)
-            } else if parts[1] == "false" {
-                switches.remove(flag.name)
-            } else {
-                throw Misuse(description: "flag --\(flag.name) takes true or false, not \"\(parts[1])\"")
+                values.append((flag.name, value))
+                continue
+            }
+            switch attached {
+            case nil, "true": switches.append(flag.name)
+            case "false": switches.removeAll { $0 == flag.name }
+            case let other?: throw Misuse(description: "flag --\(flag.name) takes true or false, not \"\(other)\"")
             }
         }
         rest += words
     }
 
     func has(_ flag: String) -> Bool { switches.contains(flag) }
-    func last(_ option: String) -> String? { values[option]?.last }
-    func all(_ option: String) -> [String] { values[option] ?? [] }
+    func last(_ option: String) -> String? { values.last { $0.flag == option }?.value }
+    func all(_ option: String) -> [String] { values.filter { $0.flag == option }.map(\.value) }
 
     /// The value as a number, if the flag is there.
     func number<Number: FixedWidthInteger>(_ option: String, in range: ClosedRange<Number>) throws(Misuse) -> Number? {

@@ -43,50 +43,65 @@ public struct CgroupLayout: Sendable, Hashable {
     init(mountTable: [UInt8]) {
         hierarchies = []
         unified = ""
-        let space = UInt8(ascii: " ")
-        for line in mountTable.split(separator: UInt8(ascii: "\n")) {
-            guard let separator = Self.separator(in: line), line[(separator + 3)...].starts(with: Self.prefix) else {
-                continue
+        for line in Self.lines(of: mountTable) { take(line) }
+    }
+
+    /// The lines whose type of file system, behind the lone dash, begins with "cgroup".
+    private static func lines(of table: [UInt8]) -> [ArraySlice<UInt8>] {
+        table.withUnsafeBufferPointer { bytes in
+            var found: [ArraySlice<UInt8>] = []
+            var start = 0
+            while start < bytes.count {
+                var end = start, isCgroup = false
+                while end < bytes.count, bytes[end] != UInt8(ascii: "\n") {
+                    if bytes[end] == UInt8(ascii: "-"), !isCgroup { isCgroup = names(bytes, at: end) }
+                    end += 1
+                }
+                if isCgroup { found.append(table[start..<end]) }
+                start = end + 1
             }
-            let dash = line[..<separator].split(separator: space).count
-            let fields = line.split(separator: space).map { String(decoding: $0, as: UTF8.self) }
-            guard fields.count > dash + 3, dash > 4 else { continue }
-            let mountPoint = fields[4]
-            switch fields[dash + 1] {
-            case "cgroup2":
-                // The first one is the host's; others are a container's or a test's view.
-                if unified.isEmpty { unified = mountPoint }
-            case "cgroup":
-                let words = fields[dash + 3].split(separator: ",").map(String.init)
-                let named = words.filter { $0.hasPrefix("name=") }
-                let controllers = words.filter { Self.controllers.contains($0) }
-                guard mountPoint.hasPrefix("/sys/fs/cgroup/"), let name = mountPoint.split(separator: "/").last,
-                    !hierarchies.contains(where: { $0.options == named + controllers })
-                else { continue }
-                hierarchies.append(
-                    Hierarchy(
-                        name: String(name), mountPoint: mountPoint, options: named + controllers,
-                        controllers: controllers,
-                        aliases: controllers.count > 1 ? controllers.filter { $0 != name } : []))
-            default: break
-            }
+            return found
         }
     }
 
-    private static let prefix = Array("cgroup".utf8)
-
-    /// Where the lone dash stands, behind which the type of file system is; with the space before it.
-    private static func separator(in line: ArraySlice<UInt8>) -> Int? {
-        let (space, dash) = (UInt8(ascii: " "), UInt8(ascii: "-"))
-        var index = line.startIndex
-        while index + 2 < line.endIndex {
-            if line[index + 1] == dash, line[index] == space, line[index + 2] == space { return index }
-            index += 1
-        }
-        return nil
+    private static func names(_ bytes: UnsafeBufferPointer<UInt8>, at dash: Int) -> Bool {
+        let word: StaticString = " - cgroup"
+        guard dash > 0, dash - 1 + word.utf8CodeUnitCount <= bytes.count else { return false }
+        return (0..<word.utf8CodeUnitCount).allSatisfy { bytes[dash - 1 + $0] == word.utf8Start[$0] }
     }
 
-    private static let controllers: Set<String> = [
+    private mutating func take(_ line: ArraySlice<UInt8>) {
+        var fields: [ArraySlice<UInt8>] = [], start = line.startIndex
+        for index in line.indices where line[index] == UInt8(ascii: " ") {
+            fields.append(line[start..<index])
+            start = index + 1
+        }
+        fields.append(line[start...])
+        guard let dash = fields.firstIndex(where: { $0.count == 1 && $0.first == UInt8(ascii: "-") }), dash > 4,
+            fields.count > dash + 3
+        else { return }
+        let mountPoint = String(decoding: fields[4], as: UTF8.self)
+        switch String(decoding: fields[dash + 1], as: UTF8.self) {
+        case "cgroup2":
+            // The first one is the host's; others are a container's or a test's view.
+            if unified.isEmpty { unified = mountPoint }
+        case "cgroup":
+            let words = fields[dash + 3].split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
+            let named = words.filter { $0.hasPrefix("name=") }
+            let controllers = words.filter { Self.controllers.contains($0) }
+            guard mountPoint.hasPrefix("/sys/fs/cgroup/"), let name = mountPoint.split(separator: "/").last,
+                !hierarchies.contains(where: { $0.options == named + controllers })
+            else { return }
+            hierarchies.append(
+                Hierarchy(
+                    name: String(name), mountPoint: mountPoint, options: named + controllers,
+                    controllers: controllers,
+                    aliases: controllers.count > 1 ? controllers.filter { $0 != name } : []))
+        default: break
+        }
+    }
+
+    private static let controllers = [
         "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio",
         "perf_event", "hugetlb", "rdma", "misc",
     ]

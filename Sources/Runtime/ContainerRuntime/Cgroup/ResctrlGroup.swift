@@ -11,7 +11,7 @@ public import OCI
 ///                                          mon_groups/<id>/  what the container alone uses
 /// ```
 /// See config-linux.md, "IntelRdt", and the kernel's resctrl.rst.
-public struct ResctrlGroup: Sendable, Hashable {
+public final class ResctrlGroup: Sendable {
     /// The group's directory.
     public let path: String
     /// The directory by which the container is counted, where that was asked for.
@@ -146,12 +146,22 @@ public struct ResctrlGroup: Sendable, Hashable {
         return .object(object)
     }
 
-    public init?(json: JSON) {
+    public convenience init?(json: JSON) {
         guard let path = json["path"]?.stringValue, path.hasPrefix("/"), let isOwn = json["own"]?.boolValue else {
             return nil
         }
+        self.init(path: path, monitor: json["monitor"]?.stringValue, isOwn: isOwn)
+    }
+
+    private init(path: String, monitor: String?, isOwn: Bool) {
         self.path = path
+        self.monitor = monitor
         self.isOwn = isOwn
-        monitor = json["monitor"]?.stringValue
+    }
+}
+
+extension ResctrlGroup: Equatable {
+    public static func == (left: ResctrlGroup, right: ResctrlGroup) -> Bool {
+        left.path == right.path && left.monitor == right.monitor && left.isOwn == right.isOwn
     }
 }

@@ -13,14 +13,19 @@ extension CapabilitySet {
         "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
     ]
 
-    fileprivate static let numbers: [String: Int] = Dictionary(
-        uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) })
+    /// The capability's number; nil for a name nobody knows.
+    ///
+    /// Searched, since a table would be built at every start of a program that asks for a few dozen.
+    fileprivate static func number(of name: String) -> Int? {
+        let length = name.utf8.count
+        return names.firstIndex { $0.utf8.count == length && $0 == name }
+    }
 
     /// The set of these names; names nobody knows are left out, and told by ``RuntimeSpec/Capabilities/warnings``.
     public init(names: [String]) {
         var bits: UInt64 = 0
         for name in names {
-            if let number = Self.numbers[name] { bits |= 1 << UInt64(number) }
+            if let number = Self.number(of: name) { bits |= 1 << UInt64(number) }
         }
         self.init(rawValue: bits)
     }
@@ -36,13 +41,15 @@ extension RuntimeSpec.Capabilities {
     ///
     /// config.md, "Linux Process": what the runtime cannot grant is worth a warning, not a refusal.
     public var warnings: [String] {
-        var seen: Set<String> = []
-        let unknown = (bounding + effective + permitted + inheritable + ambient).filter {
-            CapabilitySet.numbers[$0] == nil && seen.insert($0).inserted
+        var unknown: [String] = []
+        for set in [bounding, effective, permitted, inheritable, ambient] {
+            for name in set where CapabilitySet.number(of: name) == nil && !unknown.contains(name) {
+                unknown.append(name)
+            }
         }
         var lines: [String] = []
         if !unknown.isEmpty { lines.append("unknown capabilities are left out: \(unknown.joined(separator: ", "))") }
-        for name in ambient where CapabilitySet.numbers[name] != nil {
+        for name in ambient where CapabilitySet.number(of: name) != nil {
             let missing = [("permitted", permitted), ("inheritable", inheritable)].first { !$0.1.contains(name) }
             if let missing { lines.append("can't raise ambient capability \(name): it is not \(missing.0)") }
         }

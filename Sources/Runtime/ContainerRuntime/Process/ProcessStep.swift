@@ -130,7 +130,13 @@ struct ProcessStep {
         guard user.name != nil || !user.additionalGroups.isEmpty || !process.hasHome else {
             return Accounts.Identity(uid: user.uid, gid: user.gid, groups: user.additionalGids, home: "/")
         }
-        let accounts = Accounts(passwd: try accountFile("/etc/passwd"), group: try accountFile("/etc/group"))
+        let passwd = try accountFile("/etc/passwd")
+        if user.name == nil, user.additionalGroups.isEmpty {
+            let home = Accounts.account(of: user.uid, in: passwd)?.home ?? ""
+            return Accounts.Identity(
+                uid: user.uid, gid: user.gid, groups: user.additionalGids, home: home.isEmpty ? "/" : home)
+        }
+        let accounts = Accounts(passwd: passwd, group: try accountFile("/etc/group"))
         do {
             guard let name = user.name else {
                 var identity = try accounts.identity(of: "\(user.uid)", additional: user.additionalGroups)

@@ -97,7 +97,9 @@ struct MountStep {
             guard error.errno == EACCES, let opened = try sources.fallback(number) else { throw error }
             return opened
         }
-        if sources.ownerNamespaces[number] != nil { try LaunchChannel.askForOwners(parent, of: tree.raw, number) }
+        if sources.ownerNamespaces.contains(where: { $0.number == number }) {
+            try LaunchChannel.askForOwners(parent, of: tree.raw, number)
+        }
         return tree
     }
 

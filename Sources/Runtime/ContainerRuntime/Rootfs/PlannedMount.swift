@@ -59,12 +59,12 @@ struct PlannedMount: Sendable, Equatable {
             case "ridmap": ownerMapping = OwnerMapping(recursive: true)
             case "tmpcopyup": copiesUp = true
             default:
-                if let change = Self.attributes[option] {
+                if let change = Self.attribute(option) {
                     namesAttributes = true
                     Self.apply(change, &attributes, &cleared)
-                } else if option.hasPrefix("r"), let change = Self.attributes[String(option.dropFirst())] {
+                } else if option.hasPrefix("r"), let change = Self.attribute(String(option.dropFirst())) {
                     Self.apply(change, &recursiveAttributes, &recursiveCleared)
-                } else if let change = Self.propagations[option] {
+                } else if let change = Self.propagation(option) {
                     propagation = change.kind
                     recursivePropagation = change.recursive
                 } else {
@@ -155,30 +155,55 @@ struct PlannedMount: Sendable, Equatable {
     }
 
     /// The words of mount(8) for attributes of a mount; with an `r` in front they hold for the mounts below as well.
-    private static let attributes: [String: (set: Bool, MountAttributes)] = [
-        "ro": (true, .readOnly), "rw": (false, .readOnly),
-        "nosuid": (true, .noSUID), "suid": (false, .noSUID),
-        "nodev": (true, .noDevices), "dev": (false, .noDevices),
-        "noexec": (true, .noExec), "exec": (false, .noExec),
-        "noatime": (true, .noAccessTime), "atime": (false, .noAccessTime),
-        "nodiratime": (true, .noDirectoryAccessTime), "diratime": (false, .noDirectoryAccessTime),
-        "strictatime": (true, .strictAccessTime), "nostrictatime": (false, .strictAccessTime),
-        "relatime": (false, .accessTimeMask), "norelatime": (false, []),
-        "nosymfollow": (true, .noSymlinkFollow), "symfollow": (false, .noSymlinkFollow),
-    ]
+    private static func attribute(_ word: String) -> (set: Bool, MountAttributes)? {
+        switch word {
+        case "ro": (true, .readOnly)
+        case "rw": (false, .readOnly)
+        case "nosuid": (true, .noSUID)
+        case "suid": (false, .noSUID)
+        case "nodev": (true, .noDevices)
+        case "dev": (false, .noDevices)
+        case "noexec": (true, .noExec)
+        case "exec": (false, .noExec)
+        case "noatime": (true, .noAccessTime)
+        case "atime": (false, .noAccessTime)
+        case "nodiratime": (true, .noDirectoryAccessTime)
+        case "diratime": (false, .noDirectoryAccessTime)
+        case "strictatime": (true, .strictAccessTime)
+        case "nostrictatime": (false, .strictAccessTime)
+        case "relatime": (false, .accessTimeMask)
+        case "norelatime": (false, [])
+        case "nosymfollow": (true, .noSymlinkFollow)
+        case "symfollow": (false, .noSymlinkFollow)
+        default: nil
+        }
+    }
 
-    private static let propagations: [String: (kind: Propagation, recursive: Bool)] = [
-        "private": (.private, false), "rprivate": (.private, true),
-        "slave": (.slave, false), "rslave": (.slave, true),
-        "shared": (.shared, false), "rshared": (.shared, true),
-        "unbindable": (.unbindable, false), "runbindable": (.unbindable, true),
-    ]
+    private static func propagation(_ word: String) -> (kind: Propagation, recursive: Bool)? {
+        switch word {
+        case "private": (.private, false)
+        case "rprivate": (.private, true)
+        case "slave": (.slave, false)
+        case "rslave": (.slave, true)
+        case "shared": (.shared, false)
+        case "rshared": (.shared, true)
+        case "unbindable": (.unbindable, false)
+        case "runbindable": (.unbindable, true)
+        default: nil
+        }
+    }
 
     /// Every option that is told apart; others are the file system's own.
     static var knownOptions: [String] {
-        (["bind", "rbind", "defaults", "remount", "idmap", "ridmap", "tmpcopyup"] + attributes.keys
-            + attributes.keys.map { "r" + $0 }
-            + propagations.keys).sorted()
+        let attributes = [
+            "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime", "nodiratime",
+            "diratime",
+            "strictatime", "nostrictatime", "relatime", "norelatime", "nosymfollow", "symfollow",
+        ]
+        let propagations = ["private", "slave", "shared", "unbindable"]
+        return
+            (["bind", "rbind", "defaults", "remount", "idmap", "ridmap", "tmpcopyup"]
+            + (attributes + propagations).flatMap { [$0, "r" + $0] }).sorted()
     }
 }
 
@@ -189,7 +214,11 @@ extension PlannedMount.Kind {
 extension RuntimeSpec.Mount {
     /// What of the options has no effect, in words for a log.
     public var warnings: [String] {
-        guard let planned = try? PlannedMount(self), !planned.unusedOptions.isEmpty else { return [] }
+        // Most are no binds with settings, which is seen without a plan.
+        let isBind = type == "bind" || type == "rbind" || options.contains("bind") || options.contains("rbind")
+        guard isBind, options.contains(where: { $0.utf8.contains(UInt8(ascii: "=")) }),
+            let planned = try? PlannedMount(self), !planned.unusedOptions.isEmpty
+        else { return [] }
         return [
             "mount \(destination): a bind cannot take these options, which are left out: "
                 + planned.unusedOptions.joined(separator: ", ")

@@ -11,12 +11,17 @@ internal import OCI
 /// ```
 /// Nothing is opened ahead where neither is asked for. An ordinary user may copy no mount of the host: what the parent
 /// was refused the child opens, which has the right in its own namespace and is still the user.
-struct PreparedSources: Sendable {
-    /// By the mount's place in the list.
-    private var trees: [Int: SharedDescriptor] = [:]
-    private var fallbacks: [Int: SharedDescriptor] = [:]
+final class PreparedSources {
+    /// What was opened for the mount at a place of the list.
+    private struct Opened: Sendable {
+        let number: Int
+        let descriptor: SharedDescriptor
+    }
+
+    private var trees: [Opened] = []
+    private var fallbacks: [Opened] = []
     /// Whose ids the owners of which mount are shown by.
-    private(set) var ownerNamespaces: [Int: OwnerNamespace] = [:]
+    private(set) var ownerNamespaces: [OwnerNamespace] = []
     private(set) var root: SharedDescriptor?
     /// Whether the parent may not copy mounts.
     private(set) var isRefused = false
@@ -36,16 +41,18 @@ struct PreparedSources: Sendable {
                 )
             }
             let owners = OwnerNamespace(
-                namespace: SharedDescriptor(try Self.namespace(mapping, plan, joinedUser, mount)),
+                number: number, namespace: SharedDescriptor(try Self.namespace(mapping, plan, joinedUser, mount)),
                 recursive: mapping.recursive, subject: "\(source), for \(mount.destination)")
-            ownerNamespaces[number] = owners
+            ownerNamespaces.append(owners)
             var opened: SharedDescriptor?
             if mount.needsPeer {
-                opened = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
-                trees[number] = opened
+                let tree = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
+                trees.append(Opened(number: number, descriptor: tree))
+                opened = tree
             } else if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
-                opened = SharedDescriptor(tree.releaseDescriptor())
-                fallbacks[number] = opened
+                let fallback = SharedDescriptor(tree.releaseDescriptor())
+                fallbacks.append(Opened(number: number, descriptor: fallback))
+                opened = fallback
             }
             guard let opened else { continue }
             try owners.map(opened.raw)
@@ -55,13 +62,13 @@ struct PreparedSources: Sendable {
     }
 
     /// In the child, which owns its mount namespace and is the caller still: opens what the parent was refused.
-    mutating func openAsUser(_ plan: LaunchPlan, rootfs: RootfsSource) throws(RuntimeFailure) {
+    func openAsUser(_ plan: LaunchPlan, rootfs: RootfsSource) throws(RuntimeFailure) {
         guard isRefused, plan.created.contains(.mount) else { return }
         try openRoot(plan, rootfs, true)
         try openBinds(plan, true)
     }
 
-    private mutating func openRoot(
+    private func openRoot(
         _ plan: LaunchPlan, _ rootfs: RootfsSource, _ inUserNamespace: Bool
     ) throws(RuntimeFailure) {
         guard inUserNamespace, case .directory(let path) = rootfs else { return }
@@ -72,15 +79,16 @@ struct PreparedSources: Sendable {
         }
     }
 
-    private mutating func openBinds(_ plan: LaunchPlan, _ inUserNamespace: Bool) throws(RuntimeFailure) {
+    private func openBinds(_ plan: LaunchPlan, _ inUserNamespace: Bool) throws(RuntimeFailure) {
         for (number, mount) in plan.mounts.enumerated() where mount.ownerMapping == nil {
             guard case .bind(let source, let recursive) = mount.kind else { continue }
             if mount.needsPeer {
-                trees[number] = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
+                let tree = SharedDescriptor(try Self.open(source, recursive, for: mount).releaseDescriptor())
+                trees.append(Opened(number: number, descriptor: tree))
             } else if inUserNamespace, let tree = try? MountTree(cloning: source, recursive: recursive) {
                 // What cannot be opened is the child's to complain of, which may know it by an earlier mount.
                 try step(.mounts) { () throws(SystemError) in try Self.settle(tree.raw, mount, plan.propagation) }
-                fallbacks[number] = SharedDescriptor(tree.releaseDescriptor())
+                fallbacks.append(Opened(number: number, descriptor: SharedDescriptor(tree.releaseDescriptor())))
             }
         }
     }
@@ -105,14 +113,19 @@ struct PreparedSources: Sendable {
 
     /// The mount that was opened for one of the list, nil where it is to be opened now.
     func tree(_ number: Int) throws(SystemError) -> MountTree? {
-        guard let opened = trees[number] else { return nil }
-        return MountTree(owning: try opened.duplicate())
+        try Self.opened(number, in: trees)
     }
 
     /// The mount for a source that the child may not open.
     func fallback(_ number: Int) throws(SystemError) -> MountTree? {
-        guard let opened = fallbacks[number] else { return nil }
-        return MountTree(owning: try opened.duplicate())
+        try Self.opened(number, in: fallbacks)
+    }
+
+    private static func opened(_ number: Int, in list: [Opened]) throws(SystemError) -> MountTree? {
+        for opened in list where opened.number == number {
+            return MountTree(owning: try opened.descriptor.duplicate())
+        }
+        return nil
     }
 
     private static func namespace(
@@ -130,6 +143,8 @@ struct PreparedSources: Sendable {
 
 /// A user namespace whose ids the owners of a mount are shown by.
 struct OwnerNamespace: Sendable {
+    /// The mount's place in the list.
+    let number: Int
     let namespace: SharedDescriptor
     let recursive: Bool
     /// For messages: the source and where it goes.
