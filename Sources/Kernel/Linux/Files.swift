@@ -129,14 +129,14 @@ public func writeAll(_ descriptor: Int32, _ text: String) throws(SystemError) {
 /// Everything that is left in the descriptor, refused when it is more than `limit` bytes (`EFBIG`).
 public func readAll(_ descriptor: Int32, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: 16384)
+    // Not an array: clearing it would touch pages that most files have no use for.
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 16)
+    defer { block.deallocate() }
     while true {
-        let count = try check("read") {
-            block.withUnsafeMutableBytes { CLinux.read(descriptor, $0.baseAddress, $0.count) }
-        }
+        let count = try check("read") { CLinux.read(descriptor, block.baseAddress, block.count) }
         if count == 0 { return bytes }
         if bytes.count + count > limit { throw SystemError("read", errno: EFBIG) }
-        bytes.append(contentsOf: block[..<count])
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: block[..<count]))
     }
 }
 
@@ -173,9 +173,30 @@ public func writeControl(_ path: String, _ bytes: [UInt8], at directory: Int32 =
 
 /// Writes a file so that a reader, or a crash, sees the old or the new text and nothing between: a sibling, then `rename`.
 public func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws(SystemError) {
-    let fresh = path + ".new"
-    try writeFile(fresh, bytes, mode: mode)
-    try rename(fresh, to: path)
+    var replacement = try FileReplacement(path, bytes, mode: mode)
+    try replacement.commit()
+}
+
+/// The same in two steps: the sibling is written, and takes the file's place when all else is done; without that it goes.
+public struct FileReplacement: ~Copyable, Sendable {
+    private let path: String
+    private var isCommitted = false
+
+    public init(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws(SystemError) {
+        self.path = path
+        do { try writeFile(path + ".new", bytes, mode: mode) } catch {
+            _ = CLinux.unlink(path + ".new")
+            throw error
+        }
+    }
+
+    deinit { if !isCommitted { _ = CLinux.unlink(path + ".new") } }
+
+    /// C function: `rename`.
+    public mutating func commit() throws(SystemError) {
+        try rename(path + ".new", to: path)
+        isCommitted = true
+    }
 }
 
 /// Waits until everything written to the file system of an open file is on its disk.

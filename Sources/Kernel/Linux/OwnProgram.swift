@@ -16,8 +16,10 @@ public enum OwnProgram {
     public static var isWritable: Bool { faccessat(Directory.working, path, W_OK, AT_EACCESS) == 0 }
 
     /// Whether the program runs from a sealed file in memory: see ``runFromMemory(arguments:)``.
-    public static var isSealed: Bool {
-        guard let file = try? open(path, O_RDONLY) else { return false }
+    ///
+    /// - Parameter name: where its link leads, as a file in memory has it: "/memfd:skiff".
+    public static func isSealed(_ name: String) -> Bool {
+        guard name.hasPrefix("/memfd:"), let file = try? open(path, O_RDONLY) else { return false }
         let seals = skiff_fcntl(file.raw, F_GET_SEALS, 0)
         return seals >= 0 && seals & F_SEAL_WRITE != 0
     }
@@ -124,12 +126,17 @@ public enum OwnProgram {
     /// C: `prctl(PR_SET_MM_MAP)`; the numbers are fields 26 to 51 of proc_pid_stat(5).
     private static func setProgramFile(_ file: Int32) throws(SystemError) {
         let text = try readFile("/proc/self/stat", limit: 4096)
-        // The name in parentheses may hold anything, further ones too.
-        let name = text.lastIndex(of: UInt8(ascii: ")")) ?? 0
-        let fields = text[(name + 1)...].split(separator: UInt8(ascii: " ")).map { digits in
-            digits.reduce(UInt64(0)) { number, digit in number &* 10 &+ UInt64(digit &- UInt8(ascii: "0")) }
+        var fields = [UInt64](repeating: 0, count: 64)
+        // The name in parentheses may hold anything, further ones too; the field behind it is the third.
+        var number = 2
+        for byte in text[((text.lastIndex(of: UInt8(ascii: ")")) ?? 0) + 1)...] where number < fields.count {
+            if byte == UInt8(ascii: " ") {
+                number += 1
+            } else {
+                fields[number] = fields[number] &* 10 &+ UInt64(byte &- UInt8(ascii: "0"))
+            }
         }
-        func field(_ number: Int) -> UInt64 { number - 3 < fields.count ? fields[number - 3] : 0 }
+        func field(_ number: Int) -> UInt64 { fields[number] }
         var map = prctl_mm_map()
         map.start_code = field(26)
         map.end_code = field(27)

@@ -13,13 +13,12 @@ enum SkiffRuntime {
     static func main() {
         ignoreBrokenPipes()
         let arguments = programArguments()
-        let called =
-            arguments.first?.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) }
-            ?? "skiff-runtime"
-        let help = Help(program: called)
+        // Before anything else: a program that has done little is quickly exchanged.
+        let seal = mayEnterContainers(arguments) ? Result { try ProgramSeal.apply(arguments: arguments) } : nil
         do {
+            let help = Help(program: called(arguments))
             let globals = try Arguments(arguments.dropFirst(), RuntimeContext.flags, scattered: false)
-            if globals.has("version") { return print(versionText(called)) }
+            if globals.has("version") { return print(versionText(help.program)) }
             guard let name = globals.rest.first, !globals.has("help") else {
                 return print(help.text(of: verbs, globals: RuntimeContext.flags))
             }
@@ -34,16 +33,36 @@ enum SkiffRuntime {
             if asksForHelp(words, of: verb) { return print(help.text(of: verb)) }
             var context = try RuntimeContext(globals)
             do {
-                // As early as can be: a program that has done little is quickly exchanged.
-                if verb.entersContainers { context.seal = try ProgramSeal.apply(arguments: arguments) }
+                if verb.entersContainers {
+                    context.seal = try seal?.get() ?? ProgramSeal.apply(arguments: arguments)
+                }
                 try verb.init(
                     Arguments(words, verb.flags, scattered: verb.scattersFlags)
                 ).run(context)
             } catch { context.fail(error, code: verb.failureCode) }
         } catch {
-            writeError("\(called): \(error)\n")
+            writeError("\(called(arguments)): \(error)\n")
             exitNow(1)
         }
+    }
+
+    /// The name the program was called by, since callers install it under others.
+    private static func called(_ arguments: [String]) -> String {
+        guard let path = arguments.first, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            return arguments.first ?? "skiff-runtime"
+        }
+        return String(path[path.utf8.index(after: slash)...])
+    }
+
+    /// Whether one of the words is the name of a verb that enters containers; that it is the verb is not known yet.
+    private static func mayEnterContainers(_ arguments: [String]) -> Bool {
+        for word in arguments.dropFirst() {
+            switch word {
+            case CreateVerb.name, RunVerb.name, ExecVerb.name, RestoreVerb.name: return true
+            default: continue
+            }
+        }
+        return false
     }
 
     private static var verbs: [any Verb.Type] {
@@ -56,6 +75,16 @@ enum SkiffRuntime {
     }
 
     private static func verb(_ name: String) throws(Arguments.Misuse) -> any Verb.Type {
+        switch name {
+        // What every container's life is made of, without a list of the others.
+        case CreateVerb.name: return CreateVerb.self
+        case StartVerb.name: return StartVerb.self
+        case StateVerb.name: return StateVerb.self
+        case DeleteVerb.name: return DeleteVerb.self
+        case ExecVerb.name: return ExecVerb.self
+        case KillVerb.name: return KillVerb.self
+        default: break
+        }
         guard let verb = verbs.first(where: { $0.name == name }) else {
             throw Arguments.Misuse(description: "No help topic for '\(name)': there is no such command")
         }
@@ -65,8 +94,12 @@ enum SkiffRuntime {
     /// Whether the help is wanted of this verb, and not of a program behind its operands.
     private static func asksForHelp(_ words: ArraySlice<String>, of verb: any Verb.Type) -> Bool {
         for word in words {
-            if ["-h", "--help", "-help"].contains(word) { return true }
-            if word == "--" || (!verb.scattersFlags && !word.hasPrefix("-")) { return false }
+            guard word.utf8.first == UInt8(ascii: "-") else {
+                if verb.scattersFlags { continue }
+                return false
+            }
+            if word == "-h" || word == "--help" || word == "-help" { return true }
+            if word == "--" { return false }
         }
         return false
     }

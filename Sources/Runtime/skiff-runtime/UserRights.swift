@@ -5,8 +5,8 @@ internal import OCI
 extension RuntimeContext {
     /// The group a process that enters is put into; none where the caller's own place in the hierarchy forbids it, as runc
     /// has it.
-    func groupToEnter(_ state: ContainerState, _ place: CgroupPlace) throws -> Cgroup {
-        let cgroup = try group(of: state).joining(place)
+    func groupToEnter(_ own: Cgroup, _ place: CgroupPlace) throws -> Cgroup {
+        let cgroup = try own.joining(place)
         // A user's own systemd moves the process there.
         if cgroup.scope?.isUser == true { return cgroup }
         guard isRootless, !cgroup.layout.isV1, !cgroup.path.isEmpty, place == CgroupPlace(),

@@ -291,6 +291,13 @@ static inline long skiff_set_mempolicy(int mode, const unsigned long *nodes, uns
   return syscall(SYS_set_mempolicy, mode, nodes, count);
 }
 
+// Begins a new network namespace with loopback up, in a task beside the caller, which has one thread: CLinux/SideTask.c.
+// What came of it is sent through `channel`, a socket of messages: the step and the number of its error in a byte each, with
+// the namespace's descriptor where all went well. The channel stays open; an error's number where nothing was begun.
+int skiff_begin_network(int channel);
+// Waits until that task has ended.
+void skiff_await_network(void);
+
 // The program's own segments, mapped again from another open file of the same content.
 //
 // Nothing else may run between the copy of a page that was written to and its return, and nothing may be called through a

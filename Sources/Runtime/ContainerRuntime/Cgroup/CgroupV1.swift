@@ -21,9 +21,12 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    func begin() throws(SystemError) -> Bool {
-        try refuseInUse()
-        try make { (made) throws(SystemError) in if !layout.unified.isEmpty { try createUnified(&made) } }
+    func begin(wholly: Bool) throws(SystemError) -> Bool {
+        if !wholly { try refuseInUse() }
+        try make { (made) throws(SystemError) in
+            if !layout.unified.isEmpty { try createUnified(&made) }
+            if wholly { for hierarchy in layout.hierarchies { try create(in: hierarchy, &made, isFree: false) } }
+        }
         return true
     }
 
@@ -42,12 +45,27 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
+    /// - Parameter isFree: whether it is known that a group that is there is nobody's.
+    private func create(
+        in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String], isFree: Bool = true
+    ) throws(SystemError) {
         let isCPUSet = hierarchy.controllers.contains("cpuset")
-        let parent = try makeParents(in: hierarchy.mountPoint, inheritsCPUs: isCPUSet, &made)
         let group = hierarchy.mountPoint + path
-        _ = try makeGroup(group, &made)
-        if isCPUSet { try inheritCPUs(group, from: parent) }
+        var parent = hierarchy.mountPoint + parentPath
+        let isNew: Bool
+        do throws(SystemError) { isNew = try makeGroup(group, &made) } catch {
+            // Only the first of many finds nothing above it.
+            guard error.errno == ENOENT else { throw error }
+            parent = try makeParents(in: hierarchy.mountPoint, inheritsCPUs: isCPUSet, &made)
+            isNew = try makeGroup(group, &made)
+        }
+        if !isNew, !isFree { try refuseInUse(group) }
+        if isCPUSet { try inheritCPUs(group, from: parent, below: hierarchy.mountPoint) }
+    }
+
+    /// The group right above, as its path.
+    private var parentPath: String {
+        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? ""
     }
 
     /// Makes the groups above the container's where they are missing, as they are only for the first of many.
@@ -64,9 +82,7 @@ struct CgroupV1: CgroupDriver {
             let above = current
             current += component
             _ = try makeGroup(current, &made)
-            // A new cpuset is empty, and nothing can run in it. One that is there may be new all the same: another
-            // container's start has made it a moment ago and not come further yet.
-            if inheritsCPUs { try inheritCPUs(current, from: above) }
+            if inheritsCPUs { try inheritCPUs(current, from: above, below: root) }
         }
         return parent
     }
@@ -108,10 +124,18 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    private func inheritCPUs(_ group: String, from parent: String) throws(SystemError) {
+    /// Fills in what a new cpuset lacks, and nothing can run without.
+    ///
+    /// A parent that is blank itself may be new as well: another container's start has made it a moment ago and not come
+    /// further yet.
+    private func inheritCPUs(_ group: String, from parent: String, below root: String) throws(SystemError) {
         for file in ["/cpuset.cpus", "/cpuset.mems"] {
             guard try isBlank(readFile(group + file)) else { continue }
-            let value = try readFile(parent + file)
+            var value = try readFile(parent + file)
+            if isBlank(value), parent.utf8.count > root.utf8.count, let slash = parent.lastIndex(of: "/") {
+                try inheritCPUs(parent, from: String(parent[..<slash]), below: root)
+                value = try readFile(parent + file)
+            }
             if !isBlank(value) { try writeControl(group + file, value) }
         }
     }

@@ -108,6 +108,7 @@ extension CgroupV1 {
     }
 
     private func applyBlockIO(_ io: RuntimeSpec.Resources.BlockIO) throws(SystemError) {
+        if io == RuntimeSpec.Resources.BlockIO() { return }
         // Since Linux 5.0 it is the BFQ scheduler's files that have weights.
         let prefix = isThere("blkio", "blkio.weight") ? "blkio." : "blkio.bfq."
         try set("blkio", prefix + "weight", io.weight.flatMap { $0 == 0 ? nil : "\($0)" })

@@ -12,6 +12,8 @@ struct ContainerChild {
     var sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
+    /// The new network namespace, where it was made already.
+    let network: SharedDescriptor?
     /// Whether the process that was cloned is on the way only, and whether it enters the pid namespace that is joined.
     let passesOn: Bool
     let entersProcessesLate: Bool
@@ -45,6 +47,9 @@ struct ContainerChild {
             try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
         } else {
             try step(.cgroup) { () throws(SystemError) in try membership.join() }
+        }
+        if let network {
+            try step(.namespaces) { () throws(SystemError) in try enter(.network, of: network.raw) }
         }
         try joined.enterAll(besides: home)
         if plan.createsCgroupNamespace, !joinsLate {

@@ -1,4 +1,4 @@
-internal import CLinux
+public import CLinux
 public import Linux
 public import OCI
 
@@ -56,6 +56,8 @@ public struct ContainerLaunch: Sendable {
     public var stdio: Stdio
     /// The network namespace to join instead of what the document says.
     public var networkNamespace: Int32?
+    /// The new network namespace the document asks for, where it was begun already; see ``beginsNetwork(_:)``.
+    public var network: NetworkUnderway?
     /// The compiled filter, `struct sock_filter` after another; nil for none.
     public var filter: [UInt8]?
     public var gate: StartGate
@@ -89,9 +91,13 @@ public struct ContainerLaunch: Sendable {
     ///
     /// On a failure nothing of the process is left; the cgroup is the caller's.
     ///
-    /// - Parameter finish: for a group that was only begun: makes the rest of it, while the process sets itself up.
+    /// - Parameters:
+    ///   - finish: for a group that was only begun: makes the rest of it, while the process sets itself up.
+    ///   - meanwhile: what else can be done while it does; it is given the process's number, nil where that is still to
+    ///     change.
     public func start(
-        in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil
+        in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil,
+        meanwhile: (pid_t?) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
         let plan = try LaunchPlan(self)
         let isLate = finish != nil && plan.allowsLateGroup
@@ -105,6 +111,9 @@ public struct ContainerLaunch: Sendable {
         let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
         var duties = try duties(plan)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
+        let ownNetwork = try network.map { (network) throws(RuntimeFailure) in
+            try step(.namespaces) { () throws(SystemError) in SharedDescriptor(try network.finish()) }
+        }
         let home = try joined.enterForChildren(unprivileged: plan.mappings != nil || joined.user != nil)
         let passesOn = joined.user != nil || home.isRefused
         duties.passesOn = passesOn
@@ -125,7 +134,7 @@ public struct ContainerLaunch: Sendable {
         if cloned.isChild {
             var child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
-                devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
+                devices: devices, interfaces: duties.interfaces, network: ownNetwork, passesOn: passesOn,
                 entersProcessesLate: home.isRefused, joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
@@ -136,7 +145,17 @@ public struct ContainerLaunch: Sendable {
             guard isLate, let finish else { return nil }
             try finish()
             return try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+        } meanwhile: { (pid) throws(RuntimeFailure) in
+            try meanwhile(passesOn ? nil : pid)
         }
+    }
+
+    /// Whether a new network namespace can be begun before the rest is looked at: the document asks for one, and it shall belong
+    /// to the caller's user namespace.
+    public static func beginsNetwork(_ spec: RuntimeSpec) -> Bool {
+        let linux = spec.linux
+        guard let network = linux.namespace(.network) else { return false }
+        return network.path == nil && linux.namespace(.user) == nil
     }
 
     /// What a user who is refused can do about it.

@@ -116,10 +116,16 @@ public struct ExecLaunch: Sendable {
     /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
     private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
         var differing: Namespaces = []
+        // Who has every right may enter what it is in already, and is spared the comparison.
+        let isPrivileged = !isInUserNamespace()
         for kind in RuntimeSpec.Namespace.Kind.allCases {
             let name = kind.procName
             // Time namespaces came with Linux 5.6, and a kernel may be built without them.
             if kind == .time, !exists("/proc/self/ns/time") { continue }
+            if isPrivileged, kind != .user {
+                differing.insert(kind.flag)
+                continue
+            }
             try step(.namespaces) { () throws(SystemError) in
                 let theirs: stat
                 do throws(SystemError) { theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true) } catch {

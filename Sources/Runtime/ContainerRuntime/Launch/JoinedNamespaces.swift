@@ -32,7 +32,8 @@ struct JoinedNamespaces: Sendable {
 
     /// Whether the namespace of a kind that is joined is the caller's own, which to the container is the host's.
     func isCallers(_ kind: RuntimeSpec.Namespace.Kind) throws(RuntimeFailure) -> Bool {
-        try step(.namespaces) { () throws(SystemError) in
+        guard entries.contains(where: { $0.kind == kind }) else { return false }
+        return try step(.namespaces) { () throws(SystemError) in
             let own = try status("/proc/self/ns/\(kind.procName)", follow: true)
             for entry in entries where entry.kind == kind {
                 let joined = try status(of: entry.descriptor.raw)

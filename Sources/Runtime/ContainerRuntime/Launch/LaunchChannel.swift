@@ -34,7 +34,8 @@ struct LaunchChannel: ~Copyable {
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
         pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties,
-        finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil }
+        finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil },
+        meanwhile: (pid_t) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
         // Without this the end of file would never come.
         let ours = consumeOurs()
@@ -50,6 +51,7 @@ struct LaunchChannel: ~Copyable {
                 try Self.letGo(ours.raw)
             }
             if let tasks = try finishGroup()?.tasks { try Self.hand(tasks, to: ours.raw) }
+            try meanwhile(pid)
             var isLast = false
             while true {
                 switch try isLast ? Self.lastReply(ours.raw) : Self.nextReply(ours.raw) {
@@ -73,7 +75,7 @@ struct LaunchChannel: ~Copyable {
                     try Self.letGo(ours.raw)
                 case .map(let number, let tree):
                     defer { _ = close(tree) }
-                    guard let owners = duties.ownerNamespaces[number] else {
+                    guard let owners = duties.ownerNamespaces.first(where: { $0.number == number }) else {
                         throw RuntimeFailure(.mounts, "an id mapping that nobody asked for")
                     }
                     try owners.map(tree)

@@ -18,7 +18,7 @@ struct LaunchDuties: Sendable {
     /// Interfaces to move into the child's network namespace.
     var interfaces: PreparedNetworkDevices?
     /// By what namespaces the owners of mounts are shown, by the mount's place in the list.
-    var ownerNamespaces: [Int: OwnerNamespace] = [:]
+    var ownerNamespaces: [OwnerNamespace] = []
     /// Who is to be told of the calls the child's filter speaks of.
     var listener: SeccompListener?
 

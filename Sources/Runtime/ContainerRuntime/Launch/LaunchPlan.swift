@@ -39,7 +39,8 @@ struct LaunchPlan: Sendable {
             }
             switch namespace.kind {
             case .cgroup: createsCgroupNamespace = true
-            case .network: if launch.networkNamespace == nil { created.insert(.network) }
+            case .network:
+                if launch.networkNamespace == nil, launch.network == nil { created.insert(.network) }
             case .time: timeOffsets = Self.text(linux.timeOffsets)
             default: created.insert(namespace.kind.flag)
             }

@@ -20,9 +20,9 @@ public struct ProgramSeal: Sendable {
     ///
     /// - Parameter arguments: the process's own, for the second run where one is needed.
     public static func apply(arguments: [String]) throws(RuntimeFailure) -> ProgramSeal {
-        guard OwnProgram.isWritable, !OwnProgram.isSealed else { return ProgramSeal(mount: nil, path: "") }
         do throws(SystemError) {
             let path = try readLink("/proc/self/exe")
+            guard OwnProgram.isWritable, !OwnProgram.isSealed(path) else { return ProgramSeal(mount: nil, path: "") }
             let mount = try OwnProgram.moveToReadOnlyMount()
             return ProgramSeal(mount: SharedDescriptor(mount.releaseDescriptor()), path: path)
         } catch {

@@ -1,6 +1,6 @@
 public import CLinux
 internal import JSON
-internal import Linux
+public import Linux
 public import OCI
 
 /// What is known of a container between two runs of the command line: `<root>/<id>/state.json`.
@@ -126,8 +126,14 @@ public struct StateDirectory: Sendable {
     }
 
     public func write(_ state: ContainerState) throws(RuntimeFailure) {
+        var replacement = try prepare(state)
+        try step(.specification) { () throws(SystemError) in try replacement.commit() }
+    }
+
+    /// The state written beside its place, where nobody sees it until it is committed.
+    public func prepare(_ state: ContainerState) throws(RuntimeFailure) -> FileReplacement {
         try step(.specification) { () throws(SystemError) in
-            try replaceFile(directory(state.id) + "/state.json", state.json.serialized(), mode: 0o600)
+            try FileReplacement(directory(state.id) + "/state.json", state.json.serialized(), mode: 0o600)
         }
     }
 
@@ -201,7 +207,7 @@ public struct StateDirectory: Sendable {
 ///
 /// File: `/proc/<pid>/stat`, field 22.
 public func processStartTime(_ pid: pid_t) -> UInt64? {
-    guard pid > 0, let bytes = try? readFile("/proc/\(pid)/stat", limit: 4096),
+    guard pid > 0, let bytes = try? readFile("/proc/" + decimal(pid) + "/stat", limit: 4096),
         let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
     let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)

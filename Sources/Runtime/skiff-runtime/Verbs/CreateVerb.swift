@@ -74,6 +74,7 @@ struct ContainerRequest {
         let (document, text) = try readDocumentWithText(config ?? bundle + "/config.json")
         var spec = try RuntimeSpec(json: document)
         guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
+        let network = !context.isRootless && ContainerLaunch.beginsNetwork(spec) ? NetworkUnderway.begin() : nil
         context.keepOutOfMemoryScore(of: &process)
         spec.process = process
         try Terminal.check(process, socket: consoleSocket, detached: detached)
@@ -97,24 +98,24 @@ struct ContainerRequest {
             launch.keepsSessionKeyring = keepsSessionKeyring
             launch.bundle = bundle
             launch.seal = context.seal
+            launch.network = network
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
+            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context, hasTime: network != nil)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
-            if !process.terminal { state.streams = StreamNames.own().names }
             let resources = spec.linux.resources
-            func finish() throws(RuntimeFailure) {
-                if isBegun { try cgroup.finish(resources) }
+            func finish() throws(RuntimeFailure) { try cgroup.finish(resources, isWhole: network != nil) }
+            var records = ContainerRecords(state, in: context.states, pidFile: pidFile)
+            var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil) {
+                (pid) throws(RuntimeFailure) in
+                if !process.terminal { records.state.streams = StreamNames.own().names }
                 try context.states.write(config: text, of: id)
+                if let pid { try records.prepare(for: pid) }
             }
-            if !isBegun { try finish() }
-            var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil)
             context.log.debug("process \(running.pid) waits at the gate")
-            state.pid = running.pid
-            state.startTime = processStartTime(running.pid) ?? 0
             do {
                 var master = running.takeMaster()
                 if let raw = master {
@@ -126,10 +127,9 @@ struct ContainerRequest {
                         try TerminalMode(of: raw).withoutCarriageReturns.apply(to: raw)
                     }
                 }
-                try context.states.write(state)
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
-                if let pidFile { try replaceFile(pidFile, Array("\(state.pid)".utf8)) }
-                return Made(state: state, pid: state.pid, master: master)
+                try records.commit(for: running.pid)
+                return Made(state: records.state, pid: running.pid, master: master)
             } catch {
                 try? running.pidfd.send(SIGKILL)
                 _ = try? running.pidfd.wait()

@@ -47,7 +47,8 @@ struct ExecVerb: Verb {
 
     func run(_ context: RuntimeContext) throws {
         let state = try context.states.read(id)
-        switch StateVerb.currentStatus(state, context) {
+        let own = try group(of: state)
+        switch StateVerb.currentStatus(state, context, own) {
         case .running, .created: break
         case .paused where arguments.has("ignore-paused"): break
         case .paused:
@@ -73,7 +74,7 @@ struct ExecVerb: Verb {
         launch.annotations = state.annotations
         launch.mayBeTraced = spec.process?.mayTrace != false
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
-        let cgroup = try context.groupToEnter(state, CgroupPlace(arguments.all("cgroup")))
+        let cgroup = try context.groupToEnter(own, CgroupPlace(arguments.all("cgroup")))
         var running = try launch.start(target: target, in: cgroup)
         context.log.debug("process \(running.pid) entered container \(id)")
         let master = running.takeMaster()

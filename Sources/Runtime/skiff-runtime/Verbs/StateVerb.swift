@@ -29,9 +29,13 @@ struct StateVerb: Verb {
     }
 
     /// The state on disk and in the process table, with what the freezer says.
-    static func currentStatus(_ state: ContainerState, _ context: RuntimeContext) -> ContainerState.Status {
+    ///
+    /// - Parameter cgroup: the container's, where the caller has looked for it.
+    static func currentStatus(
+        _ state: ContainerState, _ context: RuntimeContext, _ cgroup: Cgroup? = nil
+    ) -> ContainerState.Status {
         let status = context.states.status(of: state)
-        guard status == .running, let cgroup = try? group(of: state), cgroup.isFrozen() else { return status }
+        guard status == .running, let cgroup = try? cgroup ?? group(of: state), cgroup.isFrozen() else { return status }
         return .paused
     }
 }
