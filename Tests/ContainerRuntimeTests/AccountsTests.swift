@@ -43,4 +43,23 @@ struct AccountsTests {
     @Test func furtherGroupsAreAddedOnce() throws {
         #expect(try accounts.identity(of: "www", additional: ["secret", "44", "9"]).groups == [44, 55, 9])
     }
+
+    @Test(
+        arguments: [
+            (0, "root"), (33, "www"), (7, "padded"), (5, nil), (65534, "last"), (3, nil),
+        ] as [(UInt32, String?)])
+    func anAccountIsFoundByItsNumberAlone(uid: UInt32, name: String?) {
+        let passwd = """
+            # root:x:0:0:no:/no:/no
+            odd:x::0:no number:/no:/no
+            root:x:0:0:root:/root:/bin/sh
+            second:x:0:0:root:/elsewhere:/bin/sh
+            short:x:3
+            www:x:33:33:www:/var/www:/bin/false
+            padded:x:007:7:zeros:/padded:/bin/sh
+            five:x:5five:5:five:/five:/bin/sh
+            last:x:65534:65534::/nonexistent:/bin/false
+            """
+        #expect(Accounts.account(of: uid, in: passwd)?.name == name)
+    }
 }

@@ -35,11 +35,11 @@ public struct Accounts: Sendable {
 
     /// The first account with a number, for whom nothing else of the file is worth reading.
     public static func account(of uid: UInt32, in passwd: String) -> User? {
-        let number = "\(uid)".utf8
+        // Leading zeros are allowed.
+        let digits = uid == 0 ? [] : Array("\(uid)".utf8), zero = UInt8(ascii: "0")
         for line in passwd.utf8.split(separator: UInt8(ascii: "\n")) {
-            // Most lines are told by their third field; leading zeros are allowed there.
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
-            guard fields.count > 3, fields[2].drop(while: { $0 == UInt8(ascii: "0") }).elementsEqual(uid == 0 ? "".utf8 : number),
+            guard fields.count > 3, fields[2].drop(while: { $0 == zero }).elementsEqual(digits),
                 let user = Accounts(passwd: String(Substring(line)), group: "").users.first
             else { continue }
             return user

@@ -131,7 +131,7 @@ struct ProcessStep {
             return Accounts.Identity(uid: user.uid, gid: user.gid, groups: user.additionalGids, home: "/")
         }
         let passwd = try accountFile("/etc/passwd")
-        if user.name == nil, user.additionalGroups.isEmpty {
+        if user.name == nil, user.additionalGroups.isEmpty, user.uid <= UInt32(Int32.max) {
             let home = Accounts.account(of: user.uid, in: passwd)?.home ?? ""
             return Accounts.Identity(
                 uid: user.uid, gid: user.gid, groups: user.additionalGids, home: home.isEmpty ? "/" : home)
