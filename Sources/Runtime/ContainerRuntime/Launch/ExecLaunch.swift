@@ -116,13 +116,13 @@ public struct ExecLaunch: Sendable {
     /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
     private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
         var differing: Namespaces = []
-        // Who has every right may enter what it is in already, and is spared the comparison.
+        // Who has every right may enter what it is in already, and is spared the comparison where nothing else hangs on it.
         let isPrivileged = !isInUserNamespace()
         for kind in RuntimeSpec.Namespace.Kind.allCases {
             let name = kind.procName
             // Time namespaces came with Linux 5.6, and a kernel may be built without them.
             if kind == .time, !exists("/proc/self/ns/time") { continue }
-            if isPrivileged, kind != .user {
+            if isPrivileged, kind != .user, kind != .pid {
                 differing.insert(kind.flag)
                 continue
             }
