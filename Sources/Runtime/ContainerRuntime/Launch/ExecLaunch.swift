@@ -117,7 +117,7 @@ public struct ExecLaunch: Sendable {
     private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
         var differing: Namespaces = []
         // Who has every right may enter what it is in already, and is spared the comparison where nothing else hangs on it.
-        let isPrivileged = !isInUserNamespace()
+        let isPrivileged = effectiveUser() == 0 && !isInUserNamespace()
         for kind in RuntimeSpec.Namespace.Kind.allCases {
             let name = kind.procName
             // Time namespaces came with Linux 5.6, and a kernel may be built without them.
