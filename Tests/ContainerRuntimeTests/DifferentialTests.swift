@@ -158,7 +158,12 @@ private struct Bench {
             data = []
             options = options.filter { $0 != "ro" && $0 != "rw" }
         }
+        var root = fields[3]
+        if fields[dash + 1] == "cgroup2", linux.namespace(.cgroup) == nil, root == linux.cgroupsPath {
+            // Without a cgroup namespace crun shows the whole hierarchy; ours the container's group alone, as runc does.
+            root = "/"
+        }
         let lists = [options, propagation, data].map { $0.joined(separator: ",") }
-        return ([place, fields[3], fields[dash + 1]] + lists).joined(separator: " ")
+        return ([place, root, fields[dash + 1]] + lists).joined(separator: " ")
     }
 }

@@ -6,7 +6,7 @@ public import CLinux
 /// C functions: `socket(SOCK_DGRAM)`, `bind`, `fchmodat`: what the caller's mask takes from the mode is given back.
 public func receiveDatagrams(in directory: Int32, _ name: String, mode: mode_t) throws(SystemError) -> OwnedDescriptor {
     let socket = try datagramSocket(nonBlocking: true)
-    var (address, length) = try address(of: "/proc/self/fd/\(directory)/\(name)", isAbstract: false)
+    var (address, length) = try localAddress(of: "/proc/self/fd/\(directory)/\(name)", isAbstract: false)
     try check("bind", name) { skiff_bind_local(socket.raw, &address, length) }
     try setModeEntry(name, mode, at: directory)
     return socket
@@ -26,7 +26,7 @@ public func sendDatagrams(
     var limit = timeval(tv_sec: timeout / 1000, tv_usec: timeout % 1000 * 1000)
     let size = socklen_t(MemoryLayout<timeval>.size)
     try check("setsockopt(SO_SNDTIMEO)") { setsockopt(socket.raw, SOL_SOCKET, SO_SNDTIMEO, &limit, size) }
-    var (address, length) = try address(of: path, isAbstract: isAbstract)
+    var (address, length) = try localAddress(of: path, isAbstract: isAbstract)
     try check("connect", path) { skiff_connect_local(socket.raw, &address, length) }
     return socket
 }
@@ -37,7 +37,8 @@ private func datagramSocket(nonBlocking: Bool) throws(SystemError) -> OwnedDescr
         owning: try check("socket") { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | flags, 0) })
 }
 
-private func address(of path: String, isAbstract: Bool) throws(SystemError) -> (sockaddr_un, socklen_t) {
+/// The address of a local socket by its path or its abstract name; unix(7).
+func localAddress(of path: String, isAbstract: Bool) throws(SystemError) -> (sockaddr_un, socklen_t) {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = (isAbstract ? [0] : []) + Array(path.utf8)

@@ -28,23 +28,14 @@ public struct IPv6Address: Sendable, Hashable {
 public func connectStream(
     toLocal path: String, isAbstract: Bool = false, timeout: Int? = nil
 ) throws(SystemError) -> OwnedDescriptor {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let bytes = (isAbstract ? [0] : []) + Array(path.utf8)
-    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-        throw SystemError("connect", errno: ENAMETOOLONG, subject: path)
-    }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    var (address, length) = try localAddress(of: path, isAbstract: isAbstract)
     let socket = try streamSocket(AF_UNIX)
     if let timeout {
         var limit = timeval(tv_sec: timeout / 1000, tv_usec: timeout % 1000 * 1000)
         let size = socklen_t(MemoryLayout<timeval>.size)
         try check("setsockopt(SO_SNDTIMEO)") { setsockopt(socket.raw, SOL_SOCKET, SO_SNDTIMEO, &limit, size) }
     }
-    // An abstract name ends where the address does; a path at its NUL.
-    let length =
-        isAbstract ? MemoryLayout<sa_family_t>.size + bytes.count : MemoryLayout<sockaddr_un>.size
-    try check("connect", path) { skiff_connect_local(socket.raw, &address, socklen_t(length)) }
+    try check("connect", path) { skiff_connect_local(socket.raw, &address, length) }
     return socket
 }
 
