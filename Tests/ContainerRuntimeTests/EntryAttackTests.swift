@@ -58,11 +58,20 @@ struct EntryAttackTests {
     /// The process is held by a filter that asks before the call by which it gives its rights up, and nobody answers. In
     /// a user namespace whose root has the host's number only the kernel's flag separates the two.
     @Test func whatEntersCannotBeTracedBeforeItIsConfined() throws {
+        try whileOneEnters({ $0.addUserNamespaceOfTheSameIds() }) {
+            let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look)
+            #expect(seen.output == "found\n", "\(seen.output)\(seen.errors)")
+        }
+    }
+
+    /// Runs `look` while another user's process is held on its way into a container with `CAP_SYS_PTRACE`: its filter has
+    /// somebody asked whether it may become that user.
+    private func whileOneEnters(_ change: (inout RuntimeSpec) -> Void, _ look: () throws -> Void) throws {
         defer { bundle.remove() }
         let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
         let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
         _ = try bundle.create("sleep 100") { spec in
-            spec.addUserNamespaceOfTheSameIds()
+            change(&spec)
             spec.addCapability("CAP_SYS_PTRACE")
             spec.holdUsers(at: bundle.path + "/notify")
         }
@@ -77,8 +86,7 @@ struct EntryAttackTests {
             let second = try #require(try bundle.received(listener.raw))
             defer { withExtendedLifetime((first, second)) {} }
             #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
-            let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look)
-            #expect(seen.output == "found\n", "\(seen.output)\(seen.errors)")
+            try look()
         }
         // Nobody answers any more: the call fails, and so does the entry.
     }
@@ -97,24 +105,7 @@ struct EntryAttackTests {
     /// CVE-2016-9962: without a user namespace being undumpable is no defence against `CAP_SYS_PTRACE`: as long as a process
     /// has rights to give up, nobody in the container has a number to name it by.
     @Test func whatEntersIsNotThereBeforeItIsConfined() throws {
-        defer { bundle.remove() }
-        let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
-        let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
-        _ = try bundle.create("sleep 100") { spec in
-            spec.addCapability("CAP_SYS_PTRACE")
-            spec.holdUsers(at: bundle.path + "/notify")
-        }
-        let first = try #require(try bundle.received(listener.raw))
-        #expect(try bundle.runtime("start", bundle.id).code == 0)
-        let entering = try Spawn(
-            Bundle.program(),
-            arguments: ["skiff-runtime", "--root", bundle.path + "/state", "exec", "-u", "4242", bundle.id, "true"]
-        ).start()
-        defer { _ = try? PidFD(entering).wait() }
-        do {
-            let second = try #require(try bundle.received(listener.raw))
-            defer { withExtendedLifetime((first, second)) {} }
-            #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
+        try whileOneEnters({ _ in }) {
             let seen = try bundle.runtime("exec", bundle.id, "sh", "-c", Self.look + "; echo /proc/[0-9]*")
             // The first process, and the shell that looks.
             #expect(
