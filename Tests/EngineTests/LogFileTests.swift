@@ -18,7 +18,7 @@ struct LogFolder: ~Copyable {
     static let pieceBytes = 16 << 10
 
     init() throws {
-        path = "/tmp/skiff-log-" + randomID().prefix(16)
+        path = "/tmp/skiff-log-" + RandomID.make().prefix(16)
         isOwn = true
         try makeDirectory(path, mode: 0o700)
     }

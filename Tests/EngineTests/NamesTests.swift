@@ -1,4 +1,5 @@
 import Failures
+import Linux
 import Testing
 
 @testable import Engine
@@ -38,7 +39,7 @@ import Testing
 
     @Test func idsAre64HexDigitsThatAreNoNumber() {
         for _ in 0..<200 {
-            let id = randomID()
+            let id = RandomID.make()
             #expect(id.utf8.count == 64)
             #expect(id.allSatisfy { $0.isHexDigit && !$0.isUppercase })
             #expect(UInt64(id.prefix(12)) == nil)

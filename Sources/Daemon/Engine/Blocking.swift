@@ -31,16 +31,3 @@ func describing<Value: ~Copyable>(_ doing: @autoclosure () -> String, _ body: ()
         throw Failure(.internal, "\(doing()): \(error)", cause: error)
     }
 }
-
-/// 64 hexadecimal digits from the kernel's random source: what Docker's ids look like.
-func randomID() -> String {
-    var random = SystemRandomNumberGenerator()
-    var text = ""
-    text.reserveCapacity(64)
-    for _ in 0..<4 {
-        let digits = String(random.next() as UInt64, radix: 16)
-        text += String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
-    // A short id of digits alone would read as a number somewhere.
-    return text.prefix(12).contains { $0.isLetter } ? text : randomID()
-}

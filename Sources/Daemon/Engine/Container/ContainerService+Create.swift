@@ -17,7 +17,7 @@ extension ContainerService {
         let (host, warnings) = try settled(request.host)
         try check(config, host)
 
-        let id = randomID()
+        let id = RandomID.make()
         let given = request.name ?? ""
         let name: String
         if given.isEmpty {
@@ -189,7 +189,7 @@ extension ContainerService {
         }
         let sources = Set(host.mounts.filter { $0.type == "bind" }.map(\.source))
         let existing: Set<String> = sources.isEmpty ? [] : try await pool.blocking { sources.filter { exists($0) } }
-        return try MountPlan.points(input, anonymousName: { randomID() }, sourceExists: { existing.contains($0) })
+        return try MountPlan.points(input, anonymousName: { RandomID.make() }, sourceExists: { existing.contains($0) })
     }
 
     /// The plan for a container as its record stands.

@@ -25,7 +25,7 @@ public final class ExecService: Sendable {
             throw Failure(.invalid, "an argument of the exec holds a zero byte")
         }
         _ = try Self.runningTask(of: container)
-        let exec = Exec(id: randomID(), container: container, request: request)
+        let exec = Exec(id: RandomID.make(), container: container, request: request)
         execs.withLock { execs in
             let limit = Timestamp.now.advanced(byNanoseconds: -Self.memory)
             for (id, old) in execs

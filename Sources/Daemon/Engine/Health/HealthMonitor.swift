@@ -52,7 +52,7 @@ struct HealthMonitor: Sendable {
 
     private func probe(_ command: [String], timeout: Int64) async -> HealthProbe {
         let start = Timestamp.now
-        let id = randomID()
+        let id = RandomID.make()
         let line = command.joined(separator: " ")
         func tell(_ action: String, _ more: [String: String] = [:]) {
             let attributes = container.eventAttributes(["execID": id].merging(more) { _, new in new })

@@ -187,7 +187,7 @@ public final class VolumeService: Sendable {
 
     private func make(_ request: VolumeRequest, pin: Bool) async throws(Failure) -> Volume {
         let isAnonymous = request.name?.isEmpty ?? true
-        let name = isAnonymous ? randomID() : try MountPlan.volumeName(request.name ?? "")
+        let name = isAnonymous ? RandomID.make() : try MountPlan.volumeName(request.name ?? "")
         guard request.driver == "local" || request.driver.isEmpty else {
             throw Failure(
                 .notFound, "error looking up volume plugin \(request.driver): plugin \"\(request.driver)\" not found")
@@ -241,7 +241,7 @@ public final class VolumeService: Sendable {
 
     private func takeAway(_ name: String) async throws(Failure) {
         let folder = configuration.directory(ofVolume: name)
-        let gone = configuration.volumes + "/" + Self.gonePrefix + name + "-" + randomID().prefix(8)
+        let gone = configuration.volumes + "/" + Self.gonePrefix + name + "-" + RandomID.make().prefix(8)
         try await pool.blocking { () throws(Failure) in
             guard exists(folder) else { return }
             try describing("remove volume \(name)") { () throws(SystemError) in try rename(folder, to: gone) }

@@ -264,13 +264,3 @@ struct PlannedEndpoint: Sendable {
 
     var link: EndpointPlan? { bridge.map { EndpointPlan(endpoint: endpoint, bridge: $0) } }
 }
-
-/// Names that nobody can guess and nobody else has: 256 bits as 64 hexadecimal digits.
-enum RandomID {
-    static func make() -> String {
-        (0..<4).map { _ in
-            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
-    }
-}
