@@ -5,7 +5,7 @@ import Testing
 
 /// What a filter's short form answers, beside the long one: both followed by an interpreter of the machine of bpf(4).
 @Suite struct SeccompRangesTests {
-    private typealias Instruction = SeccompRanges.Instruction
+    private typealias Instruction = FilterInstruction
 
     /// A document with conventions, answers and conditions of all kinds.
     private func document() -> RuntimeSpec.Seccomp {
@@ -59,7 +59,7 @@ import Testing
         let long = try long(document())
         let short = try #require(SeccompRanges(long)?.shortened())
         #expect(short.count * 3 < long.count * 2)
-        let (a, b) = (try #require(SeccompRanges.decode(long)), try #require(SeccompRanges.decode(short)))
+        let (a, b) = (try #require(FilterInstruction.decode(long)), try #require(FilterInstruction.decode(short)))
         var numbers = Set((UInt32(0)...520).flatMap { [$0, $0 | 0x4000_0000] })
         numbers.formUnion([0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x3fff_ffff, 0xc000_0000])
         for instruction in a where instruction.code & 7 == 5 {

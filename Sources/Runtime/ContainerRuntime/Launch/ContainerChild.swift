@@ -9,7 +9,7 @@ struct ContainerChild {
     let membership: Cgroup.Membership
     let joined: JoinedNamespaces
     let home: JoinedNamespaces.Home
-    var sources: PreparedSources
+    let sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
     /// The new network namespace, where it was made already.
@@ -21,7 +21,7 @@ struct ContainerChild {
     let joinsLate: Bool
 
     /// - Parameter peer: the child's end of the launch channel.
-    mutating func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
+    func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try plan.process.setOutOfMemoryScore() }
         if passesOn {
             try passOn(peer)

@@ -132,7 +132,7 @@ public struct ContainerLaunch: Sendable {
             throw Self.explain(error, inUserNamespace: plan.created.contains(.user) || joined.user != nil)
         }
         if cloned.isChild {
-            var child = ContainerChild(
+            let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
                 devices: devices, interfaces: duties.interfaces, network: ownNetwork, passesOn: passesOn,
                 entersProcessesLate: home.isRefused, joinsLate: isLate)

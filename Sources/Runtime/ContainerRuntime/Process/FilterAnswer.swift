@@ -18,24 +18,24 @@ enum FilterAnswer {
             let halves = [UInt32(truncatingIfNeeded: value), UInt32(truncatingIfNeeded: value >> 32)]
             data += UInt64(1).littleEndian == 1 ? halves : halves.reversed()
         }
-        let count = program.count / 8
+        guard let instructions = FilterInstruction.decode(program) else { return nil }
         var accumulator: UInt32 = 0
         var next = 0
-        while next < count {
-            let instruction = Instruction(program, at: next)
+        while next < instructions.count {
+            let instruction = instructions[next]
             next += 1
-            let value = instruction.value
-            switch Int32(instruction.code) {
-            case BPF_LD | BPF_W | BPF_ABS:
-                guard value % 4 == 0, Int(value / 4) < data.count else { return nil }
-                accumulator = data[Int(value / 4)]
-            case BPF_ALU | BPF_AND | BPF_K: accumulator &= value
-            case BPF_JMP | BPF_JA: next += Int(value)
-            case BPF_JMP | BPF_JEQ | BPF_K: next += instruction.skip(accumulator == value)
-            case BPF_JMP | BPF_JGT | BPF_K: next += instruction.skip(accumulator > value)
-            case BPF_JMP | BPF_JGE | BPF_K: next += instruction.skip(accumulator >= value)
-            case BPF_JMP | BPF_JSET | BPF_K: next += instruction.skip(accumulator & value != 0)
-            case BPF_RET | BPF_K: return SyscallAction(rawValue: value)
+            let operand = instruction.operand
+            if let holds = instruction.holds(accumulator) {
+                next += instruction.skip(holds)
+                continue
+            }
+            switch instruction.code {
+            case FilterInstruction.load:
+                guard operand % 4 == 0, Int(operand / 4) < data.count else { return nil }
+                accumulator = data[Int(operand / 4)]
+            case FilterInstruction.and: accumulator &= operand
+            case FilterInstruction.jump: next += Int(operand)
+            case FilterInstruction.answer: return SyscallAction(rawValue: operand)
             default: return nil
             }
         }
@@ -48,24 +48,5 @@ enum FilterAnswer {
         // The lower half is for whoever is told.
         let action = SyscallAction(rawValue: answer.rawValue & SECCOMP_RET_ACTION_FULL)
         return action == .allow || action == .log
-    }
-
-    /// `struct sock_filter`.
-    private struct Instruction {
-        let code: UInt16
-        let ifTrue: UInt8
-        let ifFalse: UInt8
-        let value: UInt32
-
-        init(_ program: [UInt8], at index: Int) {
-            (code, ifTrue, ifFalse, value) = program.withUnsafeBytes { bytes in
-                (
-                    bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt16.self), bytes[index * 8 + 2],
-                    bytes[index * 8 + 3], bytes.loadUnaligned(fromByteOffset: index * 8 + 4, as: UInt32.self)
-                )
-            }
-        }
-
-        func skip(_ holds: Bool) -> Int { Int(holds ? ifTrue : ifFalse) }
     }
 }

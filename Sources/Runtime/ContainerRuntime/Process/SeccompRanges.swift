@@ -8,13 +8,7 @@
 /// The machine is that of bpf(4) as seccomp(2) limits it. A program that does anything else with the number than compare it
 /// is left as it is.
 struct SeccompRanges {
-    /// `struct sock_filter`.
-    struct Instruction: Equatable {
-        var code: UInt16
-        var whenTrue: UInt8 = 0
-        var whenFalse: UInt8 = 0
-        var operand: UInt32
-    }
+    typealias Instruction = FilterInstruction
 
     /// What a program does with a call.
     enum Outcome: Equatable {
@@ -36,7 +30,7 @@ struct SeccompRanges {
 
     /// - Parameter bytes: the program, `struct sock_filter` after another.
     init?(_ bytes: [UInt8]) {
-        guard bytes.count % 8 == 0, let program = Self.decode(bytes) else { return nil }
+        guard let program = Instruction.decode(bytes) else { return nil }
         self.program = program
         guard let compared = Self.comparisons(in: program) else { return nil }
         (borders, conventions) = (compared.borders.sorted(), compared.conventions)
@@ -55,18 +49,18 @@ struct SeccompRanges {
             let instruction = program[position]
             let operand = instruction.operand
             switch instruction.code {
-            case Code.load where operand == numberOffset: open.append((position + 1, .number))
-            case Code.load where operand == conventionOffset: open.append((position + 1, .convention))
-            case Code.load, Code.answer: break
-            case Code.jump: open.append((position + 1 + Int(operand), loaded))
-            case Code.equal, Code.greater, Code.greaterOrEqual, Code.hasBits:
+            case Instruction.load where operand == numberOffset: open.append((position + 1, .number))
+            case Instruction.load where operand == conventionOffset: open.append((position + 1, .convention))
+            case Instruction.load, Instruction.answer: break
+            case Instruction.jump: open.append((position + 1 + Int(operand), loaded))
+            case Instruction.equal, Instruction.greater, Instruction.greaterOrEqual, Instruction.hasBits:
                 switch (loaded, instruction.code) {
-                case (.convention, Code.equal): if !conventions.contains(operand) { conventions.append(operand) }
-                case (.number, Code.equal): borders.formUnion([operand, operand &+ 1])
-                case (.number, Code.greater): borders.insert(operand &+ 1)
-                case (.number, Code.greaterOrEqual): borders.insert(operand)
+                case (.convention, Instruction.equal): if !conventions.contains(operand) { conventions.append(operand) }
+                case (.number, Instruction.equal): borders.formUnion([operand, operand &+ 1])
+                case (.number, Instruction.greater): borders.insert(operand &+ 1)
+                case (.number, Instruction.greaterOrEqual): borders.insert(operand)
                 // A single high bit is the same for long stretches of numbers.
-                case (.number, Code.hasBits) where operand >= 1 << 28 && operand.nonzeroBitCount == 1:
+                case (.number, Instruction.hasBits) where operand >= 1 << 28 && operand.nonzeroBitCount == 1:
                     for border in stride(from: 0, to: UInt64(1) << 32, by: Int(operand)) {
                         borders.insert(UInt32(border))
                     }
@@ -86,18 +80,18 @@ struct SeccompRanges {
         guard let others = ranges(of: unknown), others.count == 1,
             case .answer(let elsewhere) = others[0].outcome
         else { return nil }
-        var result = [Instruction(code: Code.load, operand: Self.conventionOffset)]
+        var result = [Instruction(code: Instruction.load, operand: Self.conventionOffset)]
         for convention in conventions {
             guard let ranges = ranges(of: convention) else { return nil }
             if ranges == others { continue }
             guard let body = body(ranges) else { return nil }
             // A jump by a condition reaches 255 instructions.
-            result.append(Instruction(code: Code.equal, whenTrue: 1, operand: convention))
-            result.append(Instruction(code: Code.jump, operand: UInt32(body.count)))
+            result.append(Instruction(code: Instruction.equal, whenTrue: 1, operand: convention))
+            result.append(Instruction(code: Instruction.jump, operand: UInt32(body.count)))
             result += body
         }
-        result.append(Instruction(code: Code.answer, operand: elsewhere))
-        return result.count < program.count ? result.flatMap(Self.encode) : nil
+        result.append(Instruction(code: Instruction.answer, operand: elsewhere))
+        return result.count < program.count ? result.flatMap(\.bytes) : nil
     }
 
     /// The answers to all calls of a convention, in order, neighbours with the same one joined.
@@ -116,14 +110,14 @@ struct SeccompRanges {
         while position < program.count {
             let instruction = program[position]
             switch instruction.code {
-            case Code.load where instruction.operand == Self.conventionOffset: accumulator = convention
-            case Code.load where instruction.operand == Self.numberOffset: accumulator = number
-            case Code.load: return .looks(at: position)
-            case Code.answer: return .answer(instruction.operand)
-            case Code.jump: position += Int(instruction.operand)
-            case Code.equal, Code.greater, Code.greaterOrEqual, Code.hasBits:
+            case Instruction.load where instruction.operand == Self.conventionOffset: accumulator = convention
+            case Instruction.load where instruction.operand == Self.numberOffset: accumulator = number
+            case Instruction.load: return .looks(at: position)
+            case Instruction.answer: return .answer(instruction.operand)
+            case Instruction.jump: position += Int(instruction.operand)
+            case Instruction.equal, Instruction.greater, Instruction.greaterOrEqual, Instruction.hasBits:
                 guard let value = accumulator else { return nil }
-                position += Int(Self.holds(instruction, value) ? instruction.whenTrue : instruction.whenFalse)
+                position += instruction.skip(instruction.holds(value) ?? false)
             default: return nil
             }
             position += 1
@@ -131,27 +125,18 @@ struct SeccompRanges {
         return nil
     }
 
-    private static func holds(_ instruction: Instruction, _ value: UInt32) -> Bool {
-        switch instruction.code {
-        case Code.equal: value == instruction.operand
-        case Code.greater: value > instruction.operand
-        case Code.greaterOrEqual: value >= instruction.operand
-        default: value & instruction.operand != 0
-        }
-    }
-
     // MARK: Writing
 
     /// A search among the ranges, halving them each time, with the answers behind it; nil where something is out of reach.
     private func body(_ ranges: [Range]) -> [Instruction]? {
-        var code = [Instruction(code: Code.load, operand: Self.numberOffset)]
+        var code = [Instruction(code: Instruction.load, operand: Self.numberOffset)]
         var references: [(instruction: Int, isTrue: Bool, outcome: Outcome)] = []
         var isOutOfReach = false
         func branch(_ ranges: ArraySlice<Range>) {
             // The left half follows at once; the right one is named by its jump.
             let middle = ranges.startIndex + ranges.count / 2
             let index = code.count
-            code.append(Instruction(code: Code.greaterOrEqual, operand: ranges[middle].first))
+            code.append(Instruction(code: Instruction.greaterOrEqual, operand: ranges[middle].first))
             let left = ranges[..<middle], right = ranges[middle...]
             if left.count == 1 {
                 references.append((index, false, left[left.startIndex].outcome))
@@ -171,11 +156,11 @@ struct SeccompRanges {
         for reference in references where !places.contains(where: { $0.outcome == reference.outcome }) {
             places.append((reference.outcome, code.count))
             switch reference.outcome {
-            case .answer(let value): code.append(Instruction(code: Code.answer, operand: value))
+            case .answer(let value): code.append(Instruction(code: Instruction.answer, operand: value))
             case .looks(let position): code += continuation(from: position)
             }
         }
-        for reference in references where code[reference.instruction].code != Code.load {
+        for reference in references where code[reference.instruction].code != Instruction.load {
             guard let place = places.first(where: { $0.outcome == reference.outcome })?.place,
                 let reach = UInt8(exactly: place - reference.instruction - 1)
             else { return nil }
@@ -203,8 +188,8 @@ struct SeccompRanges {
             var instruction = program[position]
             func distance(_ target: Int) -> Int { (places[target] ?? 0) - place - 1 }
             switch instruction.code {
-            case Code.jump: instruction.operand = UInt32(distance(position + 1 + Int(instruction.operand)))
-            case let code where code & 0x07 == Code.jumpClass:
+            case Instruction.jump: instruction.operand = UInt32(distance(position + 1 + Int(instruction.operand)))
+            case _ where instruction.isJump:
                 instruction.whenTrue = UInt8(distance(position + 1 + Int(instruction.whenTrue)))
                 instruction.whenFalse = UInt8(distance(position + 1 + Int(instruction.whenFalse)))
             default: break
@@ -216,49 +201,15 @@ struct SeccompRanges {
     private func targets(of position: Int) -> [Int] {
         let instruction = program[position]
         switch instruction.code {
-        case Code.jump: return [position + 1 + Int(instruction.operand)]
-        case let code where code & 0x07 == Code.jumpClass:
+        case Instruction.jump: return [position + 1 + Int(instruction.operand)]
+        case _ where instruction.isJump:
             return [position + 1 + Int(instruction.whenTrue), position + 1 + Int(instruction.whenFalse)]
-        case let code where code & 0x07 == Code.answerClass: return []
+        case _ where instruction.isAnswer: return []
         default: return [position + 1]
         }
     }
 
-    // MARK: Bytes
-
-    /// linux/bpf_common.h; the words of `struct seccomp_data` are loaded by their offsets.
-    enum Code {
-        static let load: UInt16 = 0x20  // BPF_LD | BPF_W | BPF_ABS
-        static let jump: UInt16 = 0x05
-        static let equal: UInt16 = 0x15
-        static let greater: UInt16 = 0x25
-        static let greaterOrEqual: UInt16 = 0x35
-        static let hasBits: UInt16 = 0x45
-        static let answer: UInt16 = 0x06
-        static let jumpClass: UInt16 = 0x05
-        static let answerClass: UInt16 = 0x06
-    }
-
+    /// Where the words of `struct seccomp_data` are loaded from.
     private static let numberOffset: UInt32 = 0
     private static let conventionOffset: UInt32 = 4
-
-    static func decode(_ bytes: [UInt8]) -> [Instruction]? {
-        var program: [Instruction] = []
-        for start in stride(from: 0, to: bytes.count, by: 8) {
-            func word(_ offset: Int) -> UInt32 {
-                (0..<4).reduce(0) { $0 | UInt32(bytes[start + offset + $1]) << (8 * UInt32($1)) }
-            }
-            program.append(
-                Instruction(
-                    code: UInt16(bytes[start]) | UInt16(bytes[start + 1]) << 8, whenTrue: bytes[start + 2],
-                    whenFalse: bytes[start + 3], operand: word(4)))
-        }
-        return program
-    }
-
-    private static func encode(_ instruction: Instruction) -> [UInt8] {
-        [UInt8(truncatingIfNeeded: instruction.code), UInt8(truncatingIfNeeded: instruction.code >> 8)]
-            + [instruction.whenTrue, instruction.whenFalse]
-            + (0..<4).map { UInt8(truncatingIfNeeded: instruction.operand >> (8 * UInt32($0))) }
-    }
 }
