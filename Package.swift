@@ -37,6 +37,15 @@ let staticAndOrdered: [LinkerSetting] =
             ], .when(configuration: .release))
     ]
 
+/// How a program begins: with a function of `CQuickStart/SealedStart.c`, and without what `CQuickStart.c` stands in for.
+func beginning(with entry: String) -> [LinkerSetting] {
+    [
+        .unsafeFlags([
+            "-Xlinker", "-e", "-Xlinker", entry, "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
+        ])
+    ]
+}
+
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -69,7 +78,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/Kernel/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/Kernel/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CNFTables", path: "Sources/Kernel/CNFTables", providers: [.apt(["libnftables-dev"])]),
-        // Keeps out of a small static program a search Swift's runtime makes at every start.
+        // How a small static program begins: sealed, and without a search Swift's runtime makes at every start.
         .target(name: "CQuickStart", dependencies: ["CLinux"], path: "Sources/Kernel/CQuickStart"),
         // Every system call, with owned descriptors and errors that name the call.
         .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/Kernel/Linux", swiftSettings: small),
@@ -113,7 +122,7 @@ let package = Package(
         .executableTarget(
             name: "skiff-runtime", dependencies: ["CLinux", "CQuickStart", "ContainerRuntime", "JSON", "Linux", "OCI"],
             path: "Sources/Runtime/skiff-runtime", swiftSettings: small,
-            linkerSettings: staticAndOrdered),
+            linkerSettings: staticAndOrdered + beginning(with: "skiff_start_verb")),
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
             name: "skiff-shim",
@@ -122,7 +131,7 @@ let package = Package(
                 "ShimProtocol",
             ],
             path: "Sources/Runtime/skiff-shim", exclude: ["README.md"], swiftSettings: small,
-            linkerSettings: staticAndOrdered),
+            linkerSettings: staticAndOrdered + beginning(with: "skiff_start_sealed")),
 
         // MARK: Daemon: many containers
 

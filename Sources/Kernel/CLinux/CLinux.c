@@ -7,3 +7,6 @@ __attribute__((constructor)) static void keep_arguments(int count, char **values
 }
 
 char *const *skiff_arguments(void) { return arguments; }
+
+int skiff_sealed_mount = -1;
+int skiff_own_mount(void) { return skiff_sealed_mount; }

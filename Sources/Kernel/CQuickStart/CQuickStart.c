@@ -15,3 +15,8 @@ __attribute__((weak)) char **_swift_stdlib_getUnsafeArgvArgc(int *length) {
   while (words && words[*length]) ++*length;
   return words ? words : none;
 }
+
+// Where a program that prints backtraces would be, which the runtime looks for at every start beside the file it runs from: that
+// is an empty one here (SealedStart.c), and what lies in the caller's working directory is not to be run. The linker puts this
+// in the place of the runtime's own (--wrap).
+const char *__wrap_swift_copyAuxiliaryExecutablePath(const char *name) { return NULL; }

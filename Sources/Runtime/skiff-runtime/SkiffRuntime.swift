@@ -13,8 +13,6 @@ enum SkiffRuntime {
     static func main() {
         ignoreBrokenPipes()
         let arguments = programArguments()
-        // Before anything else: a program that has done little is quickly exchanged.
-        let seal = mayEnterContainers(arguments) ? Result { try ProgramSeal.apply(arguments: arguments) } : nil
         do {
             let help = Help(program: called(arguments))
             let globals = try Arguments(arguments.dropFirst(), RuntimeContext.flags, scattered: false)
@@ -34,7 +32,7 @@ enum SkiffRuntime {
             var context = try RuntimeContext(globals)
             do {
                 if verb.entersContainers {
-                    context.seal = try seal?.get() ?? ProgramSeal.apply(arguments: arguments)
+                    context.seal = try ProgramSeal.apply(arguments: arguments)
                 }
                 try verb.init(
                     Arguments(words, verb.flags, scattered: verb.scattersFlags)
@@ -52,17 +50,6 @@ enum SkiffRuntime {
             return arguments.first ?? "skiff-runtime"
         }
         return String(path[path.utf8.index(after: slash)...])
-    }
-
-    /// Whether one of the words is the name of a verb that enters containers; that it is the verb is not known yet.
-    private static func mayEnterContainers(_ arguments: [String]) -> Bool {
-        for word in arguments.dropFirst() {
-            switch word {
-            case CreateVerb.name, RunVerb.name, ExecVerb.name, RestoreVerb.name: return true
-            default: continue
-            }
-        }
-        return false
     }
 
     private static var verbs: [any Verb.Type] {

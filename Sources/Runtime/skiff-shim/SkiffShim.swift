@@ -12,9 +12,9 @@ enum SkiffShim {
 
     static func main() {
         do {
-            // Before anything else: whatever the daemon's libraries left open stays out of here and of the container.
-            try closeDescriptors(from: daemonSocket + 1)
             let seal = try ProgramSeal.apply(arguments: programArguments())
+            // Before anything else: whatever the daemon's libraries left open stays out of here and of the container.
+            seal.closeOthers(from: daemonSocket + 1)
             try becomeUndumpable()
             try becomeSubreaper()
             // A shim ends when its work is done, not when somebody signals a process group.

@@ -298,56 +298,5 @@ int skiff_begin_network(int channel);
 // Waits until that task has ended.
 void skiff_await_network(void);
 
-// The program's own segments, mapped again from another open file of the same content.
-//
-// Nothing else may run between the copy of a page that was written to and its return, and nothing may be called through a
-// table that lies in such a page, as memcpy is: so it is one function with loops of its own. `spare` has room for every
-// page of the writable segments, `entries` a number for each.
-
-struct skiff_segment {
-  unsigned long start;
-  unsigned long end;
-  unsigned long offset;
-  int protection;
-};
-
-static inline void skiff_copy_page(unsigned long *target, const unsigned long *source, unsigned long page) {
-  for (unsigned long word = 0; word < page / sizeof *target; word++) {
-    target[word] = source[word];
-    __asm__ volatile("" ::: "memory");
-  }
-}
-
-static inline int skiff_remap_program(int file, int pagemap, const struct skiff_segment *segments, int count,
-                                      unsigned long page, unsigned char *spare, uint64_t *entries) {
-  int result = 0;
-  unsigned long at = 0;
-  for (int index = 0; index < count; index++) {
-    const struct skiff_segment *segment = segments + index;
-    if (!(segment->protection & PROT_WRITE)) continue;
-    unsigned long pages = (segment->end - segment->start) / page;
-    ssize_t size = (ssize_t)(pages * sizeof *entries);
-    if (pread(pagemap, entries + at, (size_t)size, (off_t)(segment->start / page * sizeof *entries)) != size) return -1;
-    for (unsigned long number = 0; number < pages; number++, at++) {
-      // Present and the file's own (bits 63 and 61), or neither present nor swapped: the new mapping shows the same.
-      entries[at] = (entries[at] >> 61 & 7) != 5 && entries[at] >> 62 != 0;
-      if (entries[at])
-        skiff_copy_page((unsigned long *)(spare + at * page), (unsigned long *)(segment->start + number * page), page);
-    }
-  }
-  for (int index = 0; index < count; index++) {
-    const struct skiff_segment *segment = segments + index;
-    void *start = (void *)segment->start;
-    if (mmap(start, segment->end - segment->start, segment->protection, MAP_PRIVATE | MAP_FIXED, file,
-             (off_t)segment->offset) == MAP_FAILED)
-      result = -1;
-  }
-  at = 0;
-  for (int index = 0; index < count; index++) {
-    const struct skiff_segment *segment = segments + index;
-    if (!(segment->protection & PROT_WRITE)) continue;
-    for (unsigned long address = segment->start; address < segment->end; address += page, at++)
-      if (entries[at]) skiff_copy_page((unsigned long *)address, (unsigned long *)(spare + at * page), page);
-  }
-  return result;
-}
+// The mount a program that began in SealedStart.c runs from, an open file for as long as it runs; -1 where it was not sealed.
+int skiff_own_mount(void);

@@ -69,8 +69,15 @@ struct LaunchChannel: ~Copyable {
                     defer { _ = close(descriptor) }
                     try duties.listener?.send(descriptor, for: child.pid)
                 case .successor(let descriptor):
+                    if duties.entry == .confined {
+                        // It waits only until it is known that nothing more is to be believed.
+                        isLast = true
+                        try Self.letGo(ours.raw)
+                        try child.goOn(as: descriptor)
+                        continue
+                    }
                     try child.goOn(as: descriptor)
-                    if duties.entry == .confined { isLast = true } else { try duties.adopter?.adopt(child.pid) }
+                    try duties.adopter?.adopt(child.pid)
                     try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .map(let number, let tree):
