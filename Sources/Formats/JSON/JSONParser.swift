@@ -63,6 +63,25 @@ extension JSON {
         }.get()
     }
 
+    /// A document without one of its members, and where that one's text is: for a large part that is known by its text from the
+    /// last time.
+    ///
+    /// Only an object is set aside, by the rule for members of one name the last of them. Of its text nothing is proven but
+    /// that its brackets and strings end.
+    ///
+    /// - Parameter path: the names of the objects around it, and its own.
+    public static func parse(
+        _ bytes: [UInt8], settingAside path: [String], limits: Limits = .standard
+    ) throws(ParseError) -> (document: JSON, aside: Range<Int>?) {
+        try bytes.withUnsafeBytes { raw -> Result<(document: JSON, aside: Range<Int>?), ParseError> in
+            do throws(ParseError) {
+                guard raw.count <= limits.bytes else { throw ParseError(reason: .tooLarge, offset: limits.bytes) }
+                var parser = JSONParser(bytes: raw, limits: limits)
+                return .success((try parser.document(settingAside: path), parser.aside))
+            } catch { return .failure(error) }
+        }.get()
+    }
+
     public static func parse(_ text: String, limits: Limits = .standard) throws(ParseError) -> JSON {
         var text = text
         return try text.withUTF8 { utf8 -> Result<JSON, ParseError> in
@@ -80,6 +99,10 @@ struct JSONParser {
     private var depth: Int
     private var values: Int
     private var scratch: [UInt8] = []
+    /// The names on the way to what is set aside; empty for nothing.
+    private var path: [String] = []
+    /// Where its text is.
+    private(set) var aside: Range<Int>?
 
     init(bytes: UnsafeRawBufferPointer, limits: JSON.Limits) {
         self.bytes = bytes
@@ -87,21 +110,23 @@ struct JSONParser {
         values = limits.values
     }
 
-    mutating func document() throws(JSON.ParseError) -> JSON {
+    mutating func document(settingAside path: [String] = []) throws(JSON.ParseError) -> JSON {
+        self.path = path
         skipSpace()
-        let value = try value()
+        let value = try value(at: path.isEmpty ? nil : 0)
         skipSpace()
         guard position == bytes.count else { throw failure(.trailingData) }
         return value
     }
 
-    private mutating func value() throws(JSON.ParseError) -> JSON {
+    /// - Parameter part: which name on the way an object's members are compared with; nil off the way.
+    private mutating func value(at part: Int? = nil) throws(JSON.ParseError) -> JSON {
         values -= 1
         guard values >= 0 else { throw failure(.tooLarge) }
         guard position < bytes.count else { throw failure(.unexpectedEnd) }
         switch bytes[position] {
         case UInt8(ascii: "\""): return .string(try string())
-        case UInt8(ascii: "{"): return try object()
+        case UInt8(ascii: "{"): return try object(at: part)
         case UInt8(ascii: "["): return try array()
         case UInt8(ascii: "t"):
             try literal("true")
@@ -116,7 +141,7 @@ struct JSONParser {
         }
     }
 
-    private mutating func object() throws(JSON.ParseError) -> JSON {
+    private mutating func object(at part: Int?) throws(JSON.ParseError) -> JSON {
         try enter()
         var object = JSONObject()
         if try !closes(UInt8(ascii: "}")) {
@@ -128,11 +153,44 @@ struct JSONParser {
                 skipSpace()
                 try expect(UInt8(ascii: ":"))
                 skipSpace()
-                object[key] = try value()
+                guard let part, key == path[part] else {
+                    object[key] = try value()
+                    continue
+                }
+                aside = nil
+                if part + 1 < path.count {
+                    object[key] = try value(at: part + 1)
+                } else if position < bytes.count, bytes[position] == UInt8(ascii: "{") {
+                    object[key] = nil
+                    aside = try skipObject()
+                } else {
+                    object[key] = try value()
+                }
             } while try continues(closing: UInt8(ascii: "}"))
         }
         depth += 1
         return .object(object)
+    }
+
+    /// Passes over an object, by its brackets and the ends of strings.
+    private mutating func skipObject() throws(JSON.ParseError) -> Range<Int> {
+        let start = position
+        var open = 0
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): open += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): open -= 1
+            case UInt8(ascii: "\""):
+                position += 1
+                while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+                    position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+                }
+            default: break
+            }
+            position += 1
+            if open == 0 { return start..<position }
+        }
+        throw JSON.ParseError(reason: .unexpectedEnd, offset: bytes.count)
     }
 
     private mutating func array() throws(JSON.ParseError) -> JSON {

@@ -10,3 +10,11 @@ func readDocumentWithText(_ path: String) throws -> (document: JSON, text: [UInt
     let bytes = path == "-" ? try readAll(0) : try readFile(path)
     do { return (try JSON.parse(bytes), bytes) } catch { throw RuntimeFailure(.specification, "\(path): \(error)") }
 }
+
+/// A container's document, and its text as it was given.
+func readRuntimeDocument(_ path: String) throws -> (document: RuntimeDocument, text: [UInt8]) {
+    let bytes = path == "-" ? try readAll(0) : try readFile(path)
+    do { return (try RuntimeDocument(bytes), bytes) } catch let error as JSON.ParseError {
+        throw RuntimeFailure(.specification, "\(path): \(error)")
+    }
+}

@@ -1,4 +1,4 @@
-internal import Failures
+public import Failures
 public import JSON
 
 extension RuntimeSpec {
@@ -240,6 +240,12 @@ extension RuntimeSpec.Device {
 }
 
 extension RuntimeSpec.Seccomp {
+    /// The filter of a document by itself.
+    public init(json: JSON) throws(Failure) {
+        var members = try Members(json, of: "config.json: linux.seccomp")
+        try self.init(&members)
+    }
+
     init(_ members: inout Members) throws(Failure) {
         guard let action = try members.string("defaultAction") else {
             throw members.failure("defaultAction", "missing")

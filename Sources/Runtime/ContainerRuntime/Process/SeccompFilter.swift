@@ -5,75 +5,48 @@ public import OCI
 
 /// A document's system call filter, compiled by libseccomp and kept on disk.
 ///
-/// Compiling takes milliseconds, a start as a whole takes less, and nearly every container has the same filter. A kept
-/// program is found by a hash and proven by the filter's text, which is stored before it: a collision or a torn file is a
-/// miss, never a wrong filter.
+/// Reading the rules and compiling them takes longer than a start as a whole, and nearly every container has the same filter.
+/// A kept program is found by a hash of the rules' text and proven by the text, which is stored before it: a collision or a
+/// torn file is a miss, never a wrong filter.
 public struct SeccompFilter: Sendable {
     /// A directory of mode 0700, or nil to compile each time.
     public var cache: String?
 
     public init(cache: String?) { self.cache = cache }
 
-    /// The program: `struct sock_filter` after another.
-    public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
-        let text = Self.text(of: seccomp)
+    /// The program, `struct sock_filter` after another, for rules as a document has them, in JSON.
+    ///
+    /// - Returns: with what the document says besides the rules. Of a program that was kept these are left out, unless they say
+    ///   how it is installed.
+    public func program(
+        forText text: ArraySlice<UInt8>
+    ) throws(RuntimeFailure) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8]) {
         let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
-        if let path, let kept = try? readFile(path, limit: 2 << 20), let program = Self.unpack(kept, text: text) {
-            return program
+        if let path, let kept = try? readFile(path, limit: 4 << 20), let found = Self.unpack(kept, text) {
+            return found
         }
-        let program = try compile(seccomp)
+        let seccomp: RuntimeSpec.Seccomp
+        do { seccomp = try RuntimeSpec.Seccomp(json: try JSON.parse(Array(text))) } catch {
+            throw RuntimeFailure(.specification, "linux.seccomp: \(error)")
+        }
+        let program = try program(for: seccomp)
         if let path, let cache {
             // A cache that cannot be written only costs time.
             try? makeDirectories(cache, mode: 0o700)
-            try? replaceFile(path, Self.pack(program, text: text), mode: 0o600)
+            try? replaceFile(path, Self.pack(program, seccomp, text), mode: 0o600)
         }
-        return program
+        return (seccomp, program)
     }
 
-    /// Counts how programs are made of documents: one of another form is not taken from the cache.
-    private static let form = 4
-
-    /// What the program follows from: the library's version, since a newer one knows more calls, and the rules, each word and
-    /// list behind its length; not what only says how the program is installed.
-    private static func text(of seccomp: RuntimeSpec.Seccomp) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(8192)
-        func add(_ number: UInt64) {
-            for shift in 0..<UInt64(8) { text.append(UInt8(truncatingIfNeeded: number >> (shift * 8))) }
-        }
-        func add(_ word: String) {
-            add(UInt64(word.utf8.count))
-            var word = word
-            word.withUTF8 { text.append(contentsOf: $0) }
-        }
-        func add(_ errno: UInt32?) { add(errno.map { UInt64($0) } ?? .max) }
-        func add(_ words: [String]) {
-            add(UInt64(words.count))
-            for word in words { add(word) }
-        }
-        add("\(form) \(SeccompCompiler.libraryVersion)")
-        add(seccomp.defaultAction)
-        add(seccomp.defaultErrno)
-        add(seccomp.architectures)
-        for rule in seccomp.rules {
-            add(rule.names)
-            add(rule.action)
-            add(rule.errno)
-            add(UInt64(rule.arguments.count))
-            for argument in rule.arguments {
-                add(UInt64(argument.index))
-                add(argument.value)
-                add(argument.second)
-                add(argument.comparison)
-            }
-        }
-        return text
-    }
-
-    private func compile(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
+    /// The program, `struct sock_filter` after another.
+    public func program(for seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
         let program = try long(seccomp)
         return SeccompRanges(program)?.shortened() ?? program
     }
+
+    /// What the program follows from besides the text: how programs are made of documents, counted, and the library's version,
+    /// since a newer one knows more calls.
+    private static let form = "5 \(SeccompCompiler.libraryVersion)"
 
     /// The program as libseccomp makes it.
     func long(_ seccomp: RuntimeSpec.Seccomp) throws(RuntimeFailure) -> [UInt8] {
@@ -152,29 +125,48 @@ public struct SeccompFilter: Sendable {
         ])
     }
 
-    /// FNV-1a, 64 bits: for finding, not for proving.
-    private static func hash(_ bytes: [UInt8]) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return hash
+    /// FNV-1a by words of 64 bits: for finding, not for proving.
+    private static func hash(_ text: ArraySlice<UInt8>) -> UInt64 {
+        text.withUnsafeBytes { bytes in
+            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+            var at = 0
+            while at + 8 <= bytes.count {
+                hash = (hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x100_0000_01b3
+                hash ^= hash >> 32
+                at += 8
+            }
+            for byte in bytes[at...] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            return hash
+        }
     }
 
-    private static func pack(_ program: [UInt8], text: [UInt8]) -> [UInt8] {
-        Array("\(text.count) \(program.count)\n".utf8) + text + program
+    // A kept file is a line, form and three lengths; the text; what it says besides the rules, in JSON; the program.
+
+    private static func pack(_ program: [UInt8], _ seccomp: RuntimeSpec.Seccomp, _ text: ArraySlice<UInt8>) -> [UInt8] {
+        var rest = seccomp
+        if !seccomp.rules.contains(where: { $0.action == "SCMP_ACT_NOTIFY" }) { rest.rules = [] }
+        let besides = rest.json.serialized()
+        return Array("\(form) \(text.count) \(besides.count) \(program.count)\n".utf8) + text + besides + program
     }
 
-    private static func unpack(_ bytes: [UInt8], text: [UInt8]) -> [UInt8]? {
-        let head = Array("\(text.count) ".utf8)
-        guard bytes.starts(with: head), let newline = bytes.prefix(64).firstIndex(of: UInt8(ascii: "\n")) else {
+    private static func unpack(
+        _ bytes: [UInt8], _ text: ArraySlice<UInt8>
+    ) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8])? {
+        let head = Array("\(form) \(text.count) ".utf8)
+        guard bytes.starts(with: head), let newline = bytes.prefix(128).firstIndex(of: UInt8(ascii: "\n")) else {
             return nil
         }
+        let lengths = bytes[head.count..<newline].split(separator: UInt8(ascii: " "))
         let start = newline + 1, end = start + text.count
-        guard let length = Int(String(decoding: bytes[head.count..<newline], as: UTF8.self)), length > 0,
-            bytes.count == end + length,
+        guard lengths.count == 2, let besides = Int(String(decoding: lengths[0], as: UTF8.self)), besides > 0,
+            let length = Int(String(decoding: lengths[1], as: UTF8.self)), length > 0,
+            bytes.count == end + besides + length,
             bytes.withUnsafeBytes({ bytes in
                 text.withUnsafeBytes { memcmp(bytes.baseAddress! + start, $0.baseAddress!, text.count) == 0 }
-            })
+            }),
+            let json = try? JSON.parse(Array(bytes[end..<end + besides])),
+            let seccomp = try? RuntimeSpec.Seccomp(json: json)
         else { return nil }
-        return Array(bytes[end...])
+        return (seccomp, Array(bytes[(end + besides)...]))
     }
 }

@@ -146,15 +146,26 @@ public struct StateDirectory: Sendable {
 
     /// The document a container was made by.
     public func spec(of id: String) throws(RuntimeFailure) -> RuntimeSpec {
+        let bytes = try config(of: id)
+        guard let json = try? JSON.parse(bytes), let spec = try? RuntimeSpec(json: json) else { throw Self.damaged(id) }
+        return spec
+    }
+
+    /// The same, with the filter as text.
+    public func document(of id: String) throws(RuntimeFailure) -> RuntimeDocument {
+        let bytes = try config(of: id)
+        guard let document = try? RuntimeDocument(bytes) else { throw Self.damaged(id) }
+        return document
+    }
+
+    private func config(of id: String) throws(RuntimeFailure) -> [UInt8] {
         try Self.validate(id)
         try trust()
-        let bytes = try step(.specification) { () throws(SystemError) in
-            try readFile(directory(id) + "/config.json")
-        }
-        guard let json = try? JSON.parse(bytes), let spec = try? RuntimeSpec(json: json) else {
-            throw RuntimeFailure(.specification, "container \(id): config.json is damaged; delete --force removes it")
-        }
-        return spec
+        return try step(.specification) { () throws(SystemError) in try readFile(directory(id) + "/config.json") }
+    }
+
+    private static func damaged(_ id: String) -> RuntimeFailure {
+        RuntimeFailure(.specification, "container \(id): config.json is damaged; delete --force removes it")
     }
 
     public func read(_ id: String) throws(RuntimeFailure) -> ContainerState {

@@ -71,8 +71,8 @@ struct ContainerRequest {
     ///
     /// - Parameter detached: whether nobody stays to relay a terminal.
     func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
-        let (document, text) = try readDocumentWithText(config ?? bundle + "/config.json")
-        var spec = try RuntimeSpec(json: document)
+        let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json")
+        var spec = document.spec
         guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         let network = !context.isRootless && ContainerLaunch.beginsNetwork(spec) ? NetworkUnderway.begin() : nil
         context.keepOutOfMemoryScore(of: &process)
@@ -89,10 +89,10 @@ struct ContainerRequest {
             if let manager = context.serviceManager {
                 manager.introduce(to: &spec, from: try makeNotificationFolder(context.states.notifications(id)))
             }
+            let filter = try document.filter(by: SeccompFilter(cache: context.states.filters))
+            spec.linux.seccomp = filter?.seccomp
             var launch = ContainerLaunch(id: id, spec: spec, rootfs: .directory(rootfs), stdio: Terminal.stdio(process))
-            launch.filter = try spec.linux.seccomp.map {
-                try SeccompFilter(cache: context.states.filters).program(for: $0)
-            }
+            launch.filter = filter?.program
             launch.preservedDescriptors = passed
             launch.avoidsPivotRoot = avoidsPivotRoot
             launch.keepsSessionKeyring = keepsSessionKeyring

@@ -55,7 +55,10 @@ struct ExecVerb: Verb {
             throw RuntimeFailure(.specification, "cannot exec in a paused container (use --ignore-paused to wait)")
         case .stopped: throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
-        let spec = try context.states.spec(of: id)
+        let document = try context.states.document(of: id)
+        var spec = document.spec
+        let filter = try document.filter(by: SeccompFilter(cache: context.states.filters))
+        spec.linux.seccomp = filter?.seccomp
         var process = try self.process(spec)
         context.keepOutOfMemoryScore(of: &process)
         for line in process.capabilities?.warnings ?? [] { context.log.note(line) }
@@ -68,7 +71,7 @@ struct ExecVerb: Verb {
         try Terminal.check(process, socket: consoleSocket, detached: detach)
         if !detach { try becomeSubreaper() }
         var launch = ExecLaunch(id: id, initPid: state.pid, process: process, stdio: Terminal.stdio(process))
-        launch.filter = try spec.linux.seccomp.map { try SeccompFilter(cache: context.states.filters).program(for: $0) }
+        launch.filter = filter?.program
         launch.settings = spec.linux
         launch.bundle = state.bundle
         launch.annotations = state.annotations

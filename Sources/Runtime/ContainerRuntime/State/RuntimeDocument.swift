@@ -1,0 +1,31 @@
+internal import JSON
+public import OCI
+
+/// A container's document, whose system call filter is still the text it came as.
+///
+/// Most of what engines write is the filter, the same for nearly every container: it is compared with the one that was kept
+/// instead of being read. See ``SeccompFilter``.
+public struct RuntimeDocument: Sendable {
+    /// The document without its filter.
+    public let spec: RuntimeSpec
+    private let text: [UInt8]
+    private let rules: Range<Int>?
+
+    /// - Throws: `JSON.ParseError` or `Failure`, for what is not such a document.
+    public init(_ text: [UInt8]) throws {
+        let (document, rules) = try JSON.parse(text, settingAside: ["linux", "seccomp"])
+        spec = try RuntimeSpec(json: document)
+        self.text = text
+        self.rules = rules
+    }
+
+    /// The filter's program and what the document says of it, as ``SeccompFilter/program(forText:)`` has it; nil where it has none.
+    public func filter(
+        by filters: SeccompFilter
+    ) throws(RuntimeFailure) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8])? {
+        if let rules { return try filters.program(forText: text[rules]) }
+        // Found under a name in other letters, as every member may be.
+        guard let seccomp = spec.linux.seccomp else { return nil }
+        return (seccomp, try filters.program(for: seccomp))
+    }
+}
