@@ -26,7 +26,7 @@ struct DifferentialTests {
         section cgroups; cut -d: -f2,3 /proc/self/cgroup
         section devices; for f in /dev/*; do stat -c '%n %F %a %u %g %t %T' $f; readlink $f; done
         section rights; (echo x > /dev/null) 2>&1; (: < /dev/kmsg) 2>&1; (: > /etc/probe) 2>&1; ls -ld /tmp /root 2>&1 | cut -c1-10
-        section links; readlink /proc/self/ns/user | cut -c1-5; ls -l /proc/1/root | sed 's/.*->//'
+        section links; readlink /proc/self/ns/user | cut -c1-5; readlink /proc/1/root || echo none
         """
 
     @Test func processesSeeTheSame() throws {

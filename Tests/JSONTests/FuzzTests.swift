@@ -17,6 +17,35 @@ import Testing
         }
     }
 
+    /// What is set aside is what would have been read, and the rest is the rest.
+    @Test(.timeLimit(.minutes(10))) func aMemberIsSetAsideAsItWouldBeRead() throws {
+        let words = [
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\\\"", "\"linux\":", "\"seccomp\":", "\"linux\":{\"seccomp\":{",
+            "null", "\"}\"",
+        ]
+        let corpus = [
+            #"{"linux":{"seccomp":{"a":["}"]},"b":1},"c":{"seccomp":{}}}"#,
+            #"{"linux":{"seccomp":{},"seccomp":{"x":"\\\""}}}"#, #"{"linux":null,"linux":{"seccomp":[]}}"#,
+        ].map { Array($0.utf8) }
+        try Mutator(corpus: corpus, words: words).run("aside") { bytes in
+            guard let whole = try? JSON.parse(bytes) else { return }
+            let (rest, aside) = try JSON.parse(bytes, settingAside: ["linux", "seccomp"])
+            var expected = whole
+            if let aside {
+                let taken = try JSON.parse(Array(bytes[aside]))
+                #expect(taken == whole["linux"]?["seccomp"])
+                expected["linux"]?["seccomp"] = nil
+            } else {
+                #expect(whole["linux"]?["seccomp"]?.objectValue == nil)
+            }
+            // Of several members of one name it is the last that counts, and the first that says where.
+            #expect(
+                Set(rest["linux"]?.objectValue?.map(\.key) ?? [])
+                    == Set(expected["linux"]?.objectValue?.map(\.key) ?? []))
+            if aside == nil { #expect(rest == whole) }
+        }
+    }
+
     @Test func depthIsBounded() {
         for depth in [1000, 100_000] {
             #expect(throws: (any Error).self) {

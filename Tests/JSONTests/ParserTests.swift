@@ -37,6 +37,29 @@ struct ParserTests {
         #expect(throws: JSON.ParseError(reason, offset)) { try JSON.parse(text) }
     }
 
+    @Test(
+        "a member is set aside as its text, the last of its name, and only where it is",
+        arguments: [
+            (#"{"a":{"b":{"c":"}\""},"d":1}}"#, #"{"a":{"d":1}}"#, #"{"c":"}\""}"#),
+            (#"{"b":{},"x":{"b":{}}}"#, #"{"b":{},"x":{"b":{}}}"#, nil),
+            (#"{"a":{"b":{"c":1},"b":{"c":2}}}"#, #"{"a":{}}"#, #"{"c":2}"#),
+            (#"{"a":{"b":{"c":1},"b":null}}"#, #"{"a":{"b":null}}"#, nil),
+            (#"{"a":{"b":{"c":1}},"a":{}}"#, #"{"a":{}}"#, nil), (#"{"a":{"b":[1]}}"#, #"{"a":{"b":[1]}}"#, nil),
+            (#"{"a":[{"b":{}}]}"#, #"{"a":[{"b":{}}]}"#, nil), ("[]", "[]", nil),
+        ] as [(String, String, String?)])
+    func setAside(text: String, rest: String, aside: String?) throws {
+        let bytes = Array(text.utf8)
+        let read = try JSON.parse(bytes, settingAside: ["a", "b"])
+        #expect(read.document.text == rest)
+        #expect(read.aside.map { String(decoding: bytes[$0], as: UTF8.self) } == aside)
+    }
+
+    @Test(
+        "a member that does not end is refused", arguments: [#"{"a":{"b":{"#, #"{"a":{"b":{"c":"\"#, #"{"a":{"b":{}"#])
+    func setAsideWithoutEnd(text: String) {
+        #expect(throws: JSON.ParseError.self) { try JSON.parse(Array(text.utf8), settingAside: ["a", "b"]) }
+    }
+
     @Test("a string that is not UTF-8 is refused")
     func notUTF8() {
         let bytes: [UInt8] = [0x22, 0xC3, 0x28, 0x22]
