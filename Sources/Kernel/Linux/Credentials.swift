@@ -195,16 +195,6 @@ public func takeTerminal(_ terminal: Int32) throws(SystemError) {
     try check("ioctl(TIOCSCTTY)") { skiff_ioctl_number(terminal, UInt(TIOCSCTTY), 0) }
 }
 
-/// Runs another program in this process; returns only the reason why not.
-///
-/// C function: `execve`.
-public func execute(_ path: String, arguments: [String], environment: [String]) -> SystemError {
-    let argv = arguments.map { strdup($0) } + [nil]
-    let envp = environment.map { strdup($0) } + [nil]
-    execve(path, argv, envp)
-    return SystemError("exec", errno: skiff_errno(), subject: path)
-}
-
 /// Installs a compiled system call filter for this thread and what it runs.
 ///
 /// C function: `seccomp(SECCOMP_SET_MODE_FILTER)`.

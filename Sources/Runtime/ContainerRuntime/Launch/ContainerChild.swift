@@ -108,7 +108,9 @@ struct ContainerChild {
                     try sendMessage(peer, LaunchChannel.listener, descriptors: [listener])
                 }
             })
-        let program = try process.prepare(terminal: console)
+        let found = try process.prepare(terminal: console)
+        let program = PreparedProgram(
+            found.path, arguments: plan.process.arguments, environment: found.environment)
         if !greeting.isEmpty || launch.gate.isFifo {
             try step(.exec) { () throws(SystemError) in
                 try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
@@ -118,13 +120,14 @@ struct ContainerChild {
             closeAll(except: [gate, peer], from: 3 + launch.preservedDescriptors)
             try awaitStart(gate)
         }
-        try HookRun(
-            .startContainer, spec.hooks.startContainer.map { $0.inheriting(program.environment) },
-            state: launch.hookState.with(.created, pid: processNumber())
-        ).run()
+        if !spec.hooks.startContainer.isEmpty {
+            try HookRun(
+                .startContainer, spec.hooks.startContainer.map { $0.inheriting(found.environment) },
+                state: launch.hookState.with(.created, pid: processNumber())
+            ).run()
+        }
         if launch.reapingInit { try step(.exec) { () throws(SystemError) in try ReapingInit.splitOff() } }
-        let failure = execute(
-            program.path, arguments: plan.process.arguments, environment: program.environment)
+        let failure = program.run()
         throw RuntimeFailure(
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
@@ -266,8 +269,9 @@ struct ContainerChild {
     /// The FIFO is open for writing here as well, so that the read blocks instead of seeing its end.
     private func awaitStart(_ gate: Int32) throws(RuntimeFailure) {
         // The first process of a pid namespace is sent only what it has a handler for, and kill must reach it here too.
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { skiff_exit_on_signal(signal) }
-        defer { try? resetSignals() }
+        let ending = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+        for number in ending { skiff_exit_on_signal(number) }
+        defer { for number in ending { _ = signal(number, nil) } }
         try step(.exec) { () throws(SystemError) in
             var byte: UInt8 = 0
             let count = try withUnsafeMutableBytes(of: &byte) { (buffer) throws(SystemError) in

@@ -223,9 +223,10 @@ struct ExecChild {
                     try sendMessage(peer, LaunchChannel.listener, descriptors: [listener])
                 }
             })
-        let program = try last.prepare(terminal: terminal)
+        let found = try last.prepare(terminal: terminal)
+        let program = PreparedProgram(found.path, arguments: process.arguments, environment: found.environment)
         if entry == .confined { try enterConfined(peer, procfs: procfs) }
-        let failure = execute(program.path, arguments: process.arguments, environment: program.environment)
+        let failure = program.run()
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
 }
