@@ -68,21 +68,3 @@ public struct Pipe: ~Copyable, Sendable {
     /// Gives both ends away: the caller owns the numbers.
     public consuming func release() -> (read: Int32, write: Int32) { (read.release(), write.release()) }
 }
-
-/// A number that is not negative, in decimal.
-///
-/// As the standard library writes it, whose way is made for every kind of number: a program that lives for a millisecond
-/// would fault in a dozen of its pages for one digit.
-public func decimal(_ number: Int32) -> String {
-    var rest = number
-    var digits: (UInt64, UInt64) = (0, 0)
-    return withUnsafeMutableBytes(of: &digits) { buffer in
-        var first = buffer.count
-        repeat {
-            first -= 1
-            buffer[first] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0 && first > 0
-        return String(decoding: buffer[first...], as: UTF8.self)
-    }
-}

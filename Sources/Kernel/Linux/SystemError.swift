@@ -59,9 +59,20 @@ extension String {
 ///
 /// - Parameter body: returns what the C function returned; negative means failure with `errno` set.
 @discardableResult
+public func check(
+    _ call: StaticString, _ subject: @autoclosure () -> String? = nil, _ body: () -> Int32
+) throws(SystemError) -> Int32 { try repeated(call, subject, body) }
+
+/// The same for what counts bytes.
+@discardableResult
+public func check(
+    _ call: StaticString, _ subject: @autoclosure () -> String? = nil, _ body: () -> Int
+) throws(SystemError) -> Int { try repeated(call, subject, body) }
+
+// Not public: where it is not made for one type, a table of that type's is made at run time.
 @inline(__always)
-public func check<Value: FixedWidthInteger & SignedInteger>(
-    _ call: StaticString, _ subject: @autoclosure () -> String? = nil, _ body: () -> Value
+private func repeated<Value: FixedWidthInteger & SignedInteger>(
+    _ call: StaticString, _ subject: () -> String?, _ body: () -> Value
 ) throws(SystemError) -> Value {
     while true {
         let value = body()

@@ -23,10 +23,10 @@ public struct StreamNames: Sendable, Equatable {
     public static func own() -> StreamNames {
         StreamNames(
             (Int32(0)...2).map { number in
-                guard let name = try? readLink("/proc/self/fd/\(number)") else { return "" }
+                guard let name = try? readLink("/proc/self/fd/" + decimal(number)) else { return "" }
                 // The kernel's own names, of pipes and sockets, are no paths.
                 guard name.hasPrefix("/"), let status = try? Linux.status(of: number),
-                    let text = try? readText("/proc/self/fdinfo/\(number)", limit: 4096),
+                    let text = try? readText("/proc/self/fdinfo/" + decimal(number), limit: 4096),
                     let mount = Self.mount(information: text)
                 else { return name }
                 return Self.file(mount: mount, inode: UInt64(status.st_ino))
@@ -34,7 +34,7 @@ public struct StreamNames: Sendable, Equatable {
     }
 
     static func file(mount: Int, inode: UInt64) -> String {
-        "file[\(String(mount, radix: 16)):\(String(inode, radix: 16))]"
+        "file[\(hexadecimal(UInt64(mount))):\(hexadecimal(inode))]"
     }
 
     /// The mount of an open file; `/proc/<pid>/fdinfo/<fd>`.

@@ -21,7 +21,7 @@ public struct SeccompFilter: Sendable {
     public func program(
         forText text: ArraySlice<UInt8>
     ) throws(RuntimeFailure) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8]) {
-        let path = cache.map { "\($0)/\(String(Self.hash(text), radix: 16)).bpf" }
+        let path = cache.map { "\($0)/\(hexadecimal(Self.hash(text))).bpf" }
         if let path, let kept = try? readFile(path, limit: 4 << 20), let found = Self.unpack(kept, text) {
             return found
         }
