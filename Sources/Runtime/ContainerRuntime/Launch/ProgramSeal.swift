@@ -9,7 +9,7 @@ internal import Linux
 /// that, it is run again from a sealed copy in memory. Whoever could not write to the file anyway needs neither.
 ///
 /// ```
-/// exchange  0.06 ms of CPU, no memory      second exec of the file  0.8 ms      sealed copy  5 ms and the file's size
+/// exchange  0.1 ms of CPU, no memory      second exec of the file  0.8 ms      sealed copy  5 ms and the file's size
 /// ```
 public struct ProgramSeal: Sendable {
     /// Open as long as the program runs.
