@@ -322,8 +322,8 @@ struct SharedProcessTests {
 
     // MARK: Older kernels
 
-    /// Without the mount option it is the procfs of the namespace's first process, mounted once more.
-    @Test func theProcfsOfTheFirstProcessIsMountedOnceMore() throws {
+    /// Without the mount option it is the procfs that others in the namespace have, mounted once more.
+    @Test func theOthersProcfsIsMountedOnceMore() throws {
         defer { remove() }
         let (pid, _) = try startOwner()
         let namespace = try open("/proc/\(pid)/ns/pid", O_RDONLY)
