@@ -92,7 +92,7 @@ struct PidEntryTests {
     }
 
     @Test func whoIsToldOfCallsWaitsForTheNumberWhereNoneIsMadeBefore() throws {
-        let calls = ["close", "brk", "mmap", "munmap", "mremap", "madvise"]
+        let calls = ["close", "brk", "mmap", "munmap", "mremap", "mprotect", "madvise"]
         #expect(try planned(allowing: calls) { $0.noNewPrivileges = true }.filtersLast)
         #expect(try !planned(allowing: calls).filtersLast)
         #expect(try !planned(allowing: Array(calls.dropFirst())) { $0.noNewPrivileges = true }.filtersLast)

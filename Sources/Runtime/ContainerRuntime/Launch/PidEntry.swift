@@ -39,7 +39,7 @@ extension PlannedProcess {
     /// stands in the way of.
     var filtersLast: Bool {
         guard let filter, noNewPrivileges else { return false }
-        let calls = [SYS_close, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise]
+        let calls = [SYS_close, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise]
         return calls.allSatisfy { FilterAnswer.lets($0, [], filter) }
     }
 }

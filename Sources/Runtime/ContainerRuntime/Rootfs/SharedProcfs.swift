@@ -28,7 +28,7 @@ enum SharedProcfs: Sendable {
 
     /// What the other container's mount may have, and this one need not.
     private static let all: MountAttributes = [
-        .readOnly, .noSUID, .noDevices, .noExec, .noDirectoryAccessTime, .noSymlinkFollow, .accessTimeMask,
+        .readOnly, .noSUID, .noDevices, .noExec, .noDirectoryAccessTime, .accessTimeMask,
     ]
 
     /// Another mount of the procfs that processes of a pid namespace have at `/proc`, nil where there is none with the kernel's
