@@ -45,6 +45,22 @@ struct AppArmorTests {
         #expect(try readText("/proc/\(pid)/attr/current") == "skiff-test (enforce)\n")
     }
 
+    /// Also where the process that takes it on is not in the container's own `/proc`.
+    @Test(arguments: [UInt32(0), 1000]) func whatSharesProcessesHasItToo(user: UInt32) throws {
+        defer { bundle.remove() }
+        let pid = try bundle.create("sleep 100")
+        let other = try Bundle()
+        defer { other.remove() }
+        #expect(chmod(other.path + "/rootfs/tmp", 0o777) == 0)
+        let result = try other.run(Self.script) { spec in
+            spec.process?.apparmorProfile = "skiff-test"
+            spec.process?.user.uid = user
+            spec.linux.namespaces.removeAll { $0.kind == .pid }
+            spec.linux.namespaces.append(.init(.pid, path: "/proc/\(pid)/ns/pid"))
+        }
+        #expect(result.lines == Self.confined, "\(result.errors)")
+    }
+
     @Test func onlyWhatEntersMayHaveOne() throws {
         defer { bundle.remove() }
         _ = try bundle.create("sleep 100")

@@ -91,6 +91,13 @@ struct PidEntryTests {
         }
     }
 
+    @Test func whoIsToldOfCallsWaitsForTheNumberWhereNoneIsMadeBefore() throws {
+        let calls = ["close", "brk", "mmap", "munmap", "mremap", "mprotect", "madvise"]
+        #expect(try planned(allowing: calls) { $0.noNewPrivileges = true }.filtersLast)
+        #expect(try !planned(allowing: calls).filtersLast)
+        #expect(try !planned(allowing: Array(calls.dropFirst())) { $0.noNewPrivileges = true }.filtersLast)
+    }
+
     @Test func whatAChildWouldNotHaveIsSetInPlace() throws {
         let flagged = try planned {
             $0.scheduler = .init(policy: "SCHED_OTHER")

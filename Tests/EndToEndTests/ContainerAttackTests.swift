@@ -187,6 +187,33 @@ struct ContainerAttackTests {
         await daemon.removeEverything()
     }
 
+    /// CVE-2016-9962: what is made in the pid namespace of a container that may trace has its program's rights there, and no more.
+    @Test func whatIsMadeInAnothersPidNamespaceIsConfined() async throws {
+        let look = """
+            while :; do for p in /proc/[0-9]*; do grep -q skiff $p/comm || continue
+            grep -E '^(CapPrm|CapBnd|NoNewPrivs|Seccomp):' $p/status; done; done >> /tmp/seen 2>/dev/null
+            """
+        try await daemon.must(
+            "run", "-d", "--name", "tracer", "--cap-add", "SYS_PTRACE", "busybox", "sh", "-c", look)
+        let script = "grep -E '^(CapPrm|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; tr '\\0' ' ' < /proc/1/cmdline"
+        var own: Set<String> = []
+        for flags in [[], ["-t"], ["--init"], ["-t", "--init"], ["-u", "1000"]] {
+            for _ in 0..<5 {
+                let made = try await daemon.skiff(
+                    ["run", "--rm", "--pid", "container:tracer"] + flags + ["busybox", "sh", "-c", script])
+                #expect(made.code == 0 && made.output.contains("sh -c while"), "\(flags): \(made.output)\(made.errors)")
+                own.formUnion(made.output.split(whereSeparator: \.isNewline).prefix(4).map(String.init))
+            }
+        }
+        // Before exec a user's rights are not dropped yet that its program will not have.
+        #expect(own.count == 5, "\(own)")
+        // What enters to tell is seen as well.
+        let entered = try await daemon.must("exec", "tracer", "grep", "-E", "^(CapPrm|CapBnd):", "/proc/self/status")
+        let seen = try await daemon.must("exec", "tracer", "sort", "-u", "/tmp/seen")
+        #expect(!seen.lines.isEmpty && own.union(entered.lines).isSuperset(of: seen.lines), "\(seen.output)")
+        await daemon.removeEverything()
+    }
+
     /// The inodes of all sockets that the engine and its shims hold.
     private func sockets() throws -> Set<String> {
         var inodes: Set<String> = []

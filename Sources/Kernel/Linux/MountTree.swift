@@ -33,14 +33,22 @@ public struct MountTree: ~Copyable {
     ///
     /// C functions: `fsopen`, `fsconfig`, `fsmount`.
     ///
-    /// - Parameter options: the type's own, `key=value` or a lone flag.
+    /// - Parameters:
+    ///   - options: the type's own, `key=value` or a lone flag.
+    ///   - opened: an option of the type's whose value is an open file.
     public init(
-        type: String, source: String? = nil, options: [String] = [], attributes: MountAttributes = []
+        type: String, source: String? = nil, options: [String] = [], attributes: MountAttributes = [],
+        opened: (key: String, raw: Int32)? = nil
     ) throws(SystemError) {
         let context = OwnedDescriptor(owning: try check("fsopen", type) { fsopen(type, UInt32(FSOPEN_CLOEXEC)) })
         if let source {
             try check("fsconfig", "\(type) source=\(source)") {
                 skiff_fsconfig(context.raw, FSCONFIG_SET_STRING.rawValue, "source", source, 0)
+            }
+        }
+        if let (key, raw) = opened {
+            try check("fsconfig", "\(type) \(key)") {
+                skiff_fsconfig(context.raw, FSCONFIG_SET_FD.rawValue, key, nil, raw)
             }
         }
         for option in options where !option.isEmpty {
@@ -98,6 +106,16 @@ public struct MountTree: ~Copyable {
     ) throws(SystemError) {
         try changeMount(raw, set: set, clear: clear, recursive: recursive)
     }
+}
+
+/// Whether the kernel lets a process mount the procfs of a pid namespace that it is not in: Linux 6.17 and newer.
+///
+/// C functions: `fsopen`, `fsconfig` with the option `pidns` of procfs.
+public func knowsProcfs(ofNamespace namespace: Int32) -> Bool {
+    let raw = fsopen("proc", UInt32(FSOPEN_CLOEXEC))
+    if raw < 0 { return false }
+    let context = OwnedDescriptor(owning: raw)
+    return skiff_fsconfig(context.raw, FSCONFIG_SET_FD.rawValue, "pidns", nil, namespace) == 0
 }
 
 /// Shows the owners of files by the mappings of a user namespace.

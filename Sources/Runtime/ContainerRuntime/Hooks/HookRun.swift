@@ -12,7 +12,8 @@ public import OCI
 ///          poststart                 runtime's namespaces      the program runs
 /// delete:  poststop                  runtime's namespaces      failures are told, the rest runs all the same
 /// ```
-/// See config.md, "POSIX-platform Hooks", and runtime.md, "Lifecycle". For a process of one thread: a hook is made by a raw
+/// In a pid namespace that the container shares with another, its `createContainer` hooks are not: ``SharedProcesses``. See
+/// config.md, "POSIX-platform Hooks", and runtime.md, "Lifecycle". For a process of one thread: a hook is made by a raw
 /// clone, as a container is.
 public struct HookRun: Sendable {
     public enum Point: String, Sendable {

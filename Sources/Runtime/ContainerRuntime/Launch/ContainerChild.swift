@@ -17,6 +17,8 @@ struct ContainerChild {
     /// Whether the process that was cloned is on the way only, and whether it enters the pid namespace that is joined.
     let passesOn: Bool
     let entersProcessesLate: Bool
+    /// The pid namespace that it enters once it is confined; nil where it is born in its own.
+    let shared: SharedProcesses?
     /// Whether its groups are made while it mounts.
     let joinsLate: Bool
 
@@ -51,6 +53,8 @@ struct ContainerChild {
         if let network {
             try step(.namespaces) { () throws(SystemError) in try enter(.network, of: network.raw) }
         }
+        // A process that nobody in the container's procfs can see has none there either.
+        let hosts = shared != nil && !plan.process.labels.writes.isEmpty ? Procfs.openOwn() : nil
         try joined.enterAll(besides: home)
         if plan.createsCgroupNamespace, !joinsLate {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
@@ -100,8 +104,16 @@ struct ContainerChild {
         // What is left open goes with exec; the channel does too, which tells the parent. It is done before a filter can
         // forbid it.
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
+        if shared != nil {
+            try joined.enterProcesses()
+            if !greeting.isEmpty { try tellReady(peer, greeting) }
+            greeting = []
+            console = console.map { _ in 0 }
+            closeAll(except: [peer, launch.gate.raw, hosts].compactMap { $0 }, from: 3 + launch.preservedDescriptors)
+        }
         let process = ProcessStep(
-            process: plan.process, procfs: procfs, keepsSessionKeyring: launch.keepsSessionKeyring,
+            process: plan.process, procfs: shared == nil ? procfs : hosts,
+            keepsSessionKeyring: launch.keepsSessionKeyring,
             sessionName: launch.id,
             handOver: { (listener) throws(RuntimeFailure) in
                 try step(.seccomp) { () throws(SystemError) in
@@ -111,11 +123,8 @@ struct ContainerChild {
         let found = try process.prepare(terminal: console)
         let program = PreparedProgram(
             found.path, arguments: plan.process.arguments, environment: found.environment)
-        if !greeting.isEmpty || launch.gate.isFifo {
-            try step(.exec) { () throws(SystemError) in
-                try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
-            }
-        }
+        if shared != nil { try PidEntry.splitConfined(peer, procfs: hosts, hasTerminal: console != nil) }
+        if !greeting.isEmpty || launch.gate.isFifo { try tellReady(peer, greeting) }
         if case .fifo(let gate) = launch.gate {
             closeAll(except: [gate, peer], from: 3 + launch.preservedDescriptors)
             try awaitStart(gate)
@@ -130,6 +139,12 @@ struct ContainerChild {
         let failure = program.run()
         throw RuntimeFailure(
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
+    }
+
+    private func tellReady(_ peer: Int32, _ greeting: [Int32]) throws(RuntimeFailure) {
+        try step(.exec) { () throws(SystemError) in
+            try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
+        }
     }
 
     /// The file a new time namespace takes its offsets by, nil where there are none.
@@ -182,8 +197,10 @@ struct ContainerChild {
         if hooks.createContainer.isEmpty { return }
         // Where runc has them begin: they find the container's files by relative paths, and the host's by absolute ones.
         try step(.hooks) { () throws(SystemError) in try changeDirectory(root.raw) }
+        // Who is not in the container's pid namespace yet has no number there, and keeps its hooks out of it as well.
         try HookRun(
-            .createContainer, hooks.createContainer, state: launch.hookState.with(.creating, pid: processNumber())
+            .createContainer, hooks.createContainer,
+            state: launch.hookState.with(.creating, pid: shared == nil ? processNumber() : 0)
         ).run()
     }
 
@@ -192,7 +209,8 @@ struct ContainerChild {
         return MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
             inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources,
-            parent: peer, sharesProcesses: !namespaces.contains(.pid), sharesQueues: !namespaces.contains(.ipc))
+            parent: peer, procfs: shared?.procfs, sharesProcesses: !namespaces.contains(.pid),
+            sharesQueues: !namespaces.contains(.ipc))
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.
@@ -256,7 +274,8 @@ struct ContainerChild {
     private func installStreams(_ console: Int32?) throws(RuntimeFailure) {
         try step(.console) { () throws(SystemError) in
             if let console {
-                try takeTerminal(console)
+                // The one that becomes the program takes it, where that is another.
+                if shared == nil { try takeTerminal(console) }
                 for number in Int32(0)...2 { try install(console, as: number) }
             } else if case .descriptors(let input, let output, let error) = launch.stdio {
                 try ContainerRuntime.installStreams(input, output, error)

@@ -48,7 +48,13 @@ public enum StartGate: Sendable {
 ///
 /// A user namespace that is joined must be entered before the namespaces are made that it shall own, and nobody returns from
 /// it; a user does not return from a pid namespace either. There a process on the way enters, makes the container's as its
-/// own sibling, sends "successor" and ends.
+/// own sibling, sends "successor" and ends. So does one that sets a container up outside of the pid namespace it shares, but at
+/// the very end: ``PidEntry``.
+/// ```
+/// confined                                sends "ready" with the master, where there is one; enters, confines itself, clones
+///   ◀────────── "successor" + pidfd ────  and ends
+///   "go" ────────────────────────────▶    whoever is born waits for it; then "ready", if there is a gate, failure or exec
+/// ```
 public struct ContainerLaunch: Sendable {
     public var id: String
     public var spec: RuntimeSpec
@@ -114,7 +120,12 @@ public struct ContainerLaunch: Sendable {
         let ownNetwork = try network.map { (network) throws(RuntimeFailure) in
             try step(.namespaces) { () throws(SystemError) in SharedDescriptor(try network.finish()) }
         }
-        let home = try joined.enterForChildren(unprivileged: plan.mappings != nil || joined.user != nil)
+        let shared = try SharedProcesses(self, plan, joined)
+        let home =
+            shared == nil
+            ? try joined.enterForChildren(unprivileged: plan.mappings != nil || joined.user != nil)
+            : JoinedNamespaces.Home()
+        if shared != nil { (duties.entry, duties.listenerWaits) = (.confined, plan.process.filtersLast) }
         let passesOn = joined.user != nil || home.isRefused
         duties.passesOn = passesOn
         duties.ownerNamespaces = sources.ownerNamespaces
@@ -135,7 +146,7 @@ public struct ContainerLaunch: Sendable {
             let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
                 devices: devices, interfaces: duties.interfaces, network: ownNetwork, passesOn: passesOn,
-                entersProcessesLate: home.isRefused, joinsLate: isLate)
+                entersProcessesLate: home.isRefused, shared: shared, joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
@@ -146,7 +157,7 @@ public struct ContainerLaunch: Sendable {
             try finish()
             return try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
         } meanwhile: { (pid) throws(RuntimeFailure) in
-            try meanwhile(passesOn ? nil : pid)
+            try meanwhile(passesOn || shared != nil ? nil : pid)
         }
     }
 
@@ -197,5 +208,7 @@ public struct ContainerLaunch: Sendable {
 }
 
 extension StartGate {
-    var isFifo: Bool { if case .fifo = self { true } else { false } }
+    var isFifo: Bool { raw != nil }
+
+    var raw: Int32? { if case .fifo(let raw) = self { raw } else { nil } }
 }

@@ -77,6 +77,7 @@ public struct ExecLaunch: Sendable {
         let entry = try ProcessEntry(isConfined ? [] : differing, of: targetRaw)
         let pidEntry: PidEntry = isConfined ? .confined : entry.isRefused ? .onTheWay : .atBirth
         duties.entry = pidEntry
+        duties.listenerWaits = isConfined && planned.filtersLast
         // Only a child that waits can be moved before it does anything; another one stays where the caller is.
         if pidEntry != .atBirth { duties.adopter = membership.adopter }
         let birthplace = membership.adopter == nil ? membership.birthplace : nil
@@ -176,7 +177,7 @@ struct ExecChild {
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
         // A process that nobody in the container's procfs can see has none there either.
-        var procfs = entry == .confined ? openProcfs() : nil
+        var procfs = entry == .confined ? Procfs.openOwn() : nil
         // Entering the mount namespace also makes its root this process's root and directory; the pid namespace is that of
         // its children only.
         let left = namespaces.subtracting(
@@ -191,7 +192,7 @@ struct ExecChild {
             }
         }
         // The host's procfs is out of reach from here on: the container's own is proven before it is used.
-        if entry != .confined { procfs = openProcfs() }
+        if entry != .confined { procfs = Procfs.openOwn() }
         var terminal: Int32?
         if case .terminal(let size) = launch.stdio {
             let pair = try step(.console) { () throws(SystemError) in
@@ -225,21 +226,13 @@ struct ExecChild {
             })
         let found = try last.prepare(terminal: terminal)
         let program = PreparedProgram(found.path, arguments: process.arguments, environment: found.environment)
-        if entry == .confined { try enterConfined(peer, procfs: procfs) }
+        if entry == .confined { try PidEntry.splitConfined(peer, procfs: procfs, hasTerminal: terminal != nil) }
         let failure = program.run()
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
 }
 
 extension ExecChild {
-    /// The procfs of where this process is, proven to be one.
-    private func openProcfs() -> Int32? {
-        guard let raw = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release() else { return nil }
-        if Procfs.isRoot(raw) { return raw }
-        closeDescriptor(raw)
-        return nil
-    }
-
     /// In a process that is only on the way; returns in the one it makes.
     private func passOn(_ peer: Int32) throws(RuntimeFailure) {
         let cloned = try step(.namespaces) { () throws(SystemError) in

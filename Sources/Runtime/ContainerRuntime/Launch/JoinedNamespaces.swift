@@ -76,13 +76,18 @@ struct JoinedNamespaces: Sendable {
 
     private static let ahead: Set<RuntimeSpec.Namespace.Kind> = [.network, .ipc, .uts]
 
-    /// On the way, behind ``enterUser()``: the same for the next child of this process.
+    /// On the way, behind ``enterUser()``, or confined all but its rights: the same for the next child of this process.
     func enterProcesses() throws(RuntimeFailure) {
         for entry in entries where entry.kind == .pid { try Self.enter(entry) }
     }
 
     /// The user namespace to join, nil where none is.
-    var user: Int32? { entries.first { $0.kind == .user }?.descriptor.raw }
+    var user: Int32? { descriptor(.user)?.raw }
+
+    /// The namespace of a kind that is joined, nil where none is.
+    func descriptor(_ kind: RuntimeSpec.Namespace.Kind) -> SharedDescriptor? {
+        entries.first { $0.kind == kind }?.descriptor
+    }
 
     /// In a process on the way to the container's: joins the user namespace, so that what is made next belongs to it.
     func enterUser() throws(RuntimeFailure) {

@@ -53,31 +53,38 @@ struct LaunchChannel: ~Copyable {
             if let tasks = try finishGroup()?.tasks { try Self.hand(tasks, to: ours.raw) }
             try meanwhile(pid)
             var isLast = false
+            var listener: SharedDescriptor?
             while true {
-                switch try isLast ? Self.lastReply(ours.raw) : Self.nextReply(ours.raw) {
+                switch try isLast ? Self.lastReply(ours.raw, gated: duties.gated) : Self.nextReply(ours.raw) {
                 case .ended:
                     // The end of file means exec, but also death on the way there, of which nothing was said.
                     if duties.gated { throw RuntimeFailure(.exec, "the container's process ended before its start") }
                     return child
                 case .ready(let descriptor):
                     if let descriptor { child.take(master: descriptor) }
-                    if duties.gated { return child }
+                    if duties.gated, isLast || duties.entry != .confined { return child }
                 case .mounted:
                     try duties.perform(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .listener(let descriptor):
-                    defer { _ = close(descriptor) }
-                    try duties.listener?.send(descriptor, for: child.pid)
+                    let owned = SharedDescriptor(OwnedDescriptor(owning: descriptor))
+                    if duties.listenerWaits {
+                        listener = owned
+                    } else {
+                        try duties.listener?.send(owned.raw, for: child.pid)
+                    }
                 case .successor(let descriptor):
-                    if duties.entry == .confined {
+                    isLast = duties.entry == .confined
+                    if isLast, listener == nil {
                         // It waits only until it is known that nothing more is to be believed.
-                        isLast = true
                         try Self.letGo(ours.raw)
                         try child.goOn(as: descriptor)
                         continue
                     }
                     try child.goOn(as: descriptor)
-                    try duties.adopter?.adopt(child.pid)
+                    if let listener { try duties.listener?.send(listener.raw, for: child.pid) }
+                    listener = nil
+                    if !isLast { try duties.adopter?.adopt(child.pid) }
                     try duties.mappings?.write(for: child.pid)
                     try Self.letGo(ours.raw)
                 case .map(let number, let tree):
@@ -120,11 +127,13 @@ struct LaunchChannel: ~Copyable {
         }
     }
 
-    /// What is left to a process that others may speak for, since they can trace it: its end, or that it has failed.
-    private static func lastReply(_ socket: Int32) throws(RuntimeFailure) -> Reply {
+    /// What is left to a process that others may speak for, since they can trace it: its end, that it has failed, or that it
+    /// is at the gate.
+    private static func lastReply(_ socket: Int32, gated: Bool) throws(RuntimeFailure) -> Reply {
         let reply = try nextReply(socket)
         switch reply {
         case .ended, .failed: return reply
+        case .ready(master: nil) where gated: return reply
         case .ready(master: let raw?), .listener(let raw), .successor(let raw), .map(number: _, tree: let raw):
             _ = close(raw)
         case .ready(master: nil), .mounted: break

@@ -9,7 +9,7 @@ struct LaunchDuties: Sendable {
     var adopter: SystemdScope?
     /// Whether the child is on the way only: the mappings are its successor's.
     var passesOn = false
-    /// When a process that enters a container does so; of one that is confined the last is listened to with care.
+    /// When a process enters a pid namespace with others in it; of one that is confined the last is listened to with care.
     var entry = PidEntry.atBirth
     /// Whether the child waits at a gate: the exchange ends there instead of at `exec`.
     var gated = false
@@ -21,6 +21,8 @@ struct LaunchDuties: Sendable {
     var ownerNamespaces: [OwnerNamespace] = []
     /// Who is to be told of the calls the child's filter speaks of.
     var listener: SeccompListener?
+    /// Whether that can wait for the successor, whose number is told then: its maker makes no such call.
+    var listenerWaits = false
 
     init() {}
 

@@ -1,7 +1,8 @@
 internal import CLinux
 internal import Linux
 
-/// When a process that enters a container gets into its pid namespace, where the container's processes can see it.
+/// When a process gets into a pid namespace that others are in already, who can see it from then on: that of the container
+/// it enters, or the one that a container which is made shares.
 ///
 /// One of these with `CAP_SYS_PTRACE` may trace whatever it can name by a number, undumpable or not, unless that comes from a
 /// user namespace above its own (`__ptrace_may_access` in the kernel's `kernel/ptrace.c`). So where there is no user
@@ -12,7 +13,7 @@ enum PidEntry: Sendable, Equatable {
     case atBirth
     /// A process on the way enters together with the user namespace, without which it has no right to.
     case onTheWay
-    /// Confined, by ``ExecChild/enterConfined(_:procfs:)``.
+    /// Confined, by ``splitConfined(_:procfs:hasTerminal:)``.
     case confined
 
     /// - Parameter namespaces: those in which the container is not the caller's.
@@ -33,6 +34,16 @@ enum PidEntry: Sendable, Equatable {
     }
 }
 
+extension PlannedProcess {
+    /// Whether its filter is the last there is before the process in the pid namespace is made, which no call it tells of
+    /// stands in the way of.
+    var filtersLast: Bool {
+        guard let filter, noNewPrivileges else { return false }
+        let calls = [SYS_close, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise]
+        return calls.allSatisfy { FilterAnswer.lets($0, [], filter) }
+    }
+}
+
 extension PlannedAttributes {
     /// Whether a child has them as well: with a deadline a process cannot have children, and some are asked to have none.
     fileprivate var areInherited: Bool {
@@ -42,13 +53,13 @@ extension PlannedAttributes {
     }
 }
 
-extension ExecChild {
+extension PidEntry {
     /// In the confined process: makes the one that becomes the program, in the container's pid namespace.
     ///
-    /// Returns in that one, which has nothing of the host's but the channel, on which only a failure is listened to.
+    /// Returns in that one, which has nothing of the host's but the channel, on which little is listened to.
     ///
     /// - Parameter procfs: the host's.
-    func enterConfined(_ peer: Int32, procfs: Int32?) throws(RuntimeFailure) {
+    static func splitConfined(_ peer: Int32, procfs: Int32?, hasTerminal: Bool) throws(RuntimeFailure) {
         if let procfs { closeDescriptor(procfs) }
         forgetProgramArguments()
         let cloned = try step(.namespaces) { () throws(SystemError) in
@@ -66,8 +77,6 @@ extension ExecChild {
         }
         try LaunchChannel.awaitGo(peer)
         try step(.namespaces) { () throws(SystemError) in try startSession() }
-        if case .terminal = launch.stdio {
-            try step(.console) { () throws(SystemError) in try takeTerminal(0) }
-        }
+        if hasTerminal { try step(.console) { () throws(SystemError) in try takeTerminal(0) } }
     }
 }

@@ -110,7 +110,7 @@ struct PlannedProcess: Sendable {
     var hasHome: Bool { variable("HOME")?.isEmpty == false }
 
     /// The number of a limit by its whole name.
-    private static func limit(_ name: String) -> Int32? {
+    static func limit(_ name: String) -> Int32? {
         resourceLimitNames.firstIndex { "RLIMIT_" + $0 == name }.map { Int32($0) }
     }
 }

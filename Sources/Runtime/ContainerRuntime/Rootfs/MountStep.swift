@@ -15,6 +15,8 @@ struct MountStep {
     var sources: PreparedSources
     /// The channel to who maps owners.
     var parent: Int32
+    /// The procfs of the pid namespace the container shares, where this process is not in it.
+    var procfs: SharedProcfs?
     /// Whether the container's processes, or its message queues, are in a namespace that it did not ask for: the host's.
     var sharesProcesses: Bool
     var sharesQueues: Bool
@@ -157,6 +159,7 @@ struct MountStep {
 
     private func makeTree(type: String, source: String?, _ mount: PlannedMount) throws(SystemError) -> MountTree {
         do {
+            if type == "proc", let procfs { return try procfs.mount(source: source, mount) }
             return try MountTree(type: type, source: source, options: mount.data, attributes: mount.attributes)
         } catch {
             // Without a tty group in this user namespace devpts refuses the group; it works without.

@@ -14,6 +14,14 @@ enum Procfs {
     /// Whether an open file is one of a procfs.
     static func isInside(_ file: Int32) -> Bool { (try? fileSystemType(of: file)) == Int(PROC_SUPER_MAGIC) }
 
+    /// That of where this process is, proven to be one; the caller owns the number.
+    static func openOwn() -> Int32? {
+        guard let raw = try? open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).release() else { return nil }
+        if isRoot(raw) { return raw }
+        closeDescriptor(raw)
+        return nil
+    }
+
     /// Refuses a mount that would put something else in the place of `/proc` or of a part of it (CVE-2019-16884,
     /// CVE-2023-28642): programs and the runtime itself trust what is there.
     ///
