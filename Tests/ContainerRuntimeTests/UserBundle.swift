@@ -114,6 +114,20 @@ struct UserBundle {
         return Bundle.Output(code: end?.code ?? -1, output: try readText(out), errors: try readText(err))
     }
 
+    /// What was found while no interface of the host's came or went, and the interfaces: others on the machine have some.
+    static func whileInterfacesStay<Found>(_ look: () throws -> Found) throws -> (Found, Set<String>) {
+        func interfaces() throws -> Set<String> {
+            let folder = try open("/sys/class/net", O_RDONLY | O_DIRECTORY)
+            return Set(try readDirectory(folder.raw).map(\.name.text))
+        }
+        var before = try interfaces()
+        while true {
+            let found = try look(), after = try interfaces()
+            if before == after { return (found, after) }
+            before = after
+        }
+    }
+
     /// Nothing of the container is in the state folder.
     var leftNothing: Bool { !exists("\(stateFolder)/\(id)") }
 }
