@@ -29,7 +29,8 @@ struct PrivateDaemon: Sendable {
     /// A /24 of this daemon's own for its default bridge.
     var bridgeAddress: String { "10.\(200 + number / 250).\(number % 250).1/24" }
 
-    private static let counter = Atomic<Int>(Int(getpid()) % 200)
+    /// Far apart for runs side by side on one machine, which shall not take one another's addresses.
+    private static let counter = Atomic<Int>(Int(getpid()) * 151 % 13_500)
 
     /// Runs a test with a daemon and Debian's busybox as the image `busybox`.
     ///
