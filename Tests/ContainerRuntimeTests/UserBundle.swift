@@ -114,18 +114,13 @@ struct UserBundle {
         return Bundle.Output(code: end?.code ?? -1, output: try readText(out), errors: try readText(err))
     }
 
-    /// What was found while no interface of the host's came or went, and the interfaces: others on the machine have some.
-    static func whileInterfacesStay<Found>(_ look: () throws -> Found) throws -> (Found, Set<String>) {
-        func interfaces() throws -> Set<String> {
-            let folder = try open("/sys/class/net", O_RDONLY | O_DIRECTORY)
-            return Set(try readDirectory(folder.raw).map(\.name.text))
+    /// Looks again where what is found does not agree: others on the machine have interfaces that come and go.
+    static func whileInterfacesChange<Found>(_ look: () throws -> Found, agree: (Found) -> Bool) throws -> Found {
+        for _ in 0..<20 {
+            let found = try look()
+            if agree(found) { return found }
         }
-        var before = try interfaces()
-        while true {
-            let found = try look(), after = try interfaces()
-            if before == after { return (found, after) }
-            before = after
-        }
+        return try look()
     }
 
     /// Nothing of the container is in the state folder.
