@@ -38,7 +38,7 @@ struct AppArmorTests {
 
     @Test(arguments: ["0", "1000"]) func whatEntersHasItToo(user: String) throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100") { $0.process?.apparmorProfile = "skiff-test" }
+        let pid = try bundle.create("sleep 1000") { $0.process?.apparmorProfile = "skiff-test" }
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--user", user, bundle.id, "sh", "-c", Self.script)
         #expect(entered.lines == Self.confined, "\(entered.errors)")
@@ -63,7 +63,7 @@ struct AppArmorTests {
 
     @Test func onlyWhatEntersMayHaveOne() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--apparmor", "skiff-test", bundle.id, "sh", "-c", Self.script)
         #expect(entered.lines == Self.confined, "\(entered.errors)")
@@ -74,17 +74,17 @@ struct AppArmorTests {
     /// Whatever the container has made of its own `/proc`.
     @Test func theLabelIsNotWrittenWhereTheContainerSays() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("mount -t tmpfs none /proc; echo > /tmp/done; sleep 100") {
+        _ = try bundle.create("mount -t tmpfs none /proc; echo > /tmp/done; sleep 1000") {
             $0.addCapability("CAP_SYS_ADMIN")
         }
         let fifo = bundle.path + "/rootfs/tmp/done"
         try check("mkfifo") { mkfifo(fifo, 0o600) }
         let done = try open(fifo, O_RDWR)
         #expect(try bundle.runtime("start", bundle.id).code == 0)
-        #expect(try poll([(done.raw, Int16(POLLIN))], timeout: 10_000)[0] != 0)
+        #expect(try poll([(done.raw, Int16(POLLIN))], timeout: 120_000)[0] != 0)
         let file = bundle.path + "/pid"
         let entered = try bundle.runtime(
-            "exec", "--detach", "--pid-file", file, "--apparmor", "skiff-test", bundle.id, "sleep", "100")
+            "exec", "--detach", "--pid-file", file, "--apparmor", "skiff-test", bundle.id, "sleep", "1000")
         #expect(entered.code == 0, "\(entered.errors)")
         #expect(try readText("/proc/\(readText(file))/attr/current") == "skiff-test (enforce)\n")
     }
@@ -96,7 +96,7 @@ struct AppArmorTests {
         #expect(made.errors.contains("exec skiff-nothing to attr/"), "\(made.errors)")
         #expect(made.errors.contains("a profile that is not loaded"), "\(made.errors)")
         #expect(bundle.leftNothing)
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--apparmor", "skiff-nothing", bundle.id, "echo", "ran")
         #expect(entered.code == 255 && entered.output.isEmpty && entered.errors.contains("not loaded"))

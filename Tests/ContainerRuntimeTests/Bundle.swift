@@ -89,7 +89,7 @@ struct Bundle {
 
     /// What a runtime sent to a socket in the bundle: the text, and the descriptor that came along.
     func received(_ listener: Int32) throws -> (bytes: [UInt8], descriptor: SharedDescriptor)? {
-        _ = try poll([(listener, Int16(POLLIN))], timeout: 10_000)
+        _ = try poll([(listener, Int16(POLLIN))], timeout: 120_000)
         guard let connection = try acceptConnection(listener) else { return nil }
         try setNonBlocking(connection.raw, false)
         guard var message = try receiveMessage(connection.raw, limit: 8192),
@@ -98,10 +98,10 @@ struct Bundle {
         return (message.bytes, SharedDescriptor(descriptor))
     }
 
-    /// Whether a process that is not ours has ended within ten seconds.
+    /// Whether a process that is not ours has ended, for which it has two minutes.
     func waitForEnd(_ pid: pid_t) throws -> Bool {
         guard let process = try? PidFD(pid) else { return true }
-        return try poll([(process.raw, Int16(POLLIN))], timeout: 10_000)[0] != 0
+        return try poll([(process.raw, Int16(POLLIN))], timeout: 120_000)[0] != 0
     }
 
     /// What `state` prints.

@@ -76,7 +76,7 @@ import Testing
     }
 
     private func start(
-        _ peer: Peer, patience: Int64 = 10_000
+        _ peer: Peer, patience: Int64 = 120_000
     ) throws(BusFailure) {
         let address = BusAddress(path: peer.path, isBus: false)
         var manager = SystemdManager(
@@ -178,6 +178,6 @@ import Testing
         defer { peer.remove() }
         defer { peer.remove() }
         _ = try BusConnection.open(
-            BusAddress(path: peer.path), deadline: Clock.monotonicMilliseconds() + 10_000)
+            BusAddress(path: peer.path), deadline: Clock.monotonicMilliseconds() + 120_000)
     }
 }

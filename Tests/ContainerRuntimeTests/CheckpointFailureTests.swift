@@ -174,14 +174,13 @@ struct CheckpointFailureTests {
         try bundle.write(
             command: ["sh"],
             mounts: [RuntimeSpec.Mount(destination: "/new/place", type: "bind", source: images, options: ["bind"])])
-        let table = try readText("/proc/self/mountinfo")
         let restored = try restore()
         #expect(restored.code == 1)
         #expect(
             restored.errors.contains("criu could not restore the container; Error (criu/image.c:711): Img trimmed"),
             "\(restored.errors)")
         #expect(bundle.leftNothing)
-        #expect(try readText("/proc/self/mountinfo") == table)
+        #expect(try !readText("/proc/self/mountinfo").contains(bundle.id))
         #expect(exists(bundle.path + "/rootfs/new/place"), "the place for the bind is made as a start makes it")
     }
 

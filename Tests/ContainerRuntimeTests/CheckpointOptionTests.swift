@@ -88,7 +88,7 @@ extension CheckpointTests {
         try #require(restored.code == 0, "\(restored.errors)")
         _ = try count(beyond: stopped)
         try writeFile(bundle.path + "/rootfs/tmp/tell", [])
-        try #require(try poll([(receiver.raw, Int16(POLLIN))], timeout: 30_000)[0] != 0, "nothing was sent")
+        try #require(try poll([(receiver.raw, Int16(POLLIN))], timeout: 180_000)[0] != 0, "nothing was sent")
         var buffer = [UInt8](repeating: 0, count: 64)
         let length = try buffer.withUnsafeMutableBytes { try Linux.read(receiver.raw, into: $0) }
         #expect(String(decoding: buffer[..<length], as: UTF8.self) == "told\n")
@@ -217,13 +217,13 @@ extension CheckpointTests {
 
     /// Whether a file is there within half a minute.
     private func appears(_ path: String) throws -> Bool {
-        for _ in 0..<300 where !exists(path) { _ = try poll([], timeout: 100) }
+        for _ in 0..<1800 where !exists(path) { _ = try poll([], timeout: 100) }
         return exists(path)
     }
 
     /// The byte that comes first, nil where none comes within half a minute.
     private func byte(_ raw: Int32) throws -> UInt8? {
-        guard try poll([(raw, Int16(POLLIN))], timeout: 30_000)[0] & Int16(POLLIN) != 0 else { return nil }
+        guard try poll([(raw, Int16(POLLIN))], timeout: 180_000)[0] & Int16(POLLIN) != 0 else { return nil }
         var buffer: [UInt8] = [0xff]
         let count = try buffer.withUnsafeMutableBytes { try Linux.read(raw, into: $0) }
         return count == 1 ? buffer[0] : nil

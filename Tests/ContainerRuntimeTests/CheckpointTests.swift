@@ -52,7 +52,7 @@ struct CheckpointTests {
         _ = try changes.add(bundle.path + "/rootfs/tmp", [.movedTo])
         while true {
             if let number = current(), number > last { return number }
-            try #require(try poll([(changes.raw, Int16(POLLIN))], timeout: 30_000)[0] != 0, "nothing counts")
+            try #require(try poll([(changes.raw, Int16(POLLIN))], timeout: 180_000)[0] != 0, "nothing counts")
             _ = try changes.events()
         }
     }
@@ -145,7 +145,7 @@ struct CheckpointTests {
     private func read(_ terminal: Int32, until words: String) throws -> Bool {
         var seen = ""
         while !seen.contains(words) {
-            guard try poll([(terminal, Int16(POLLIN))], timeout: 30_000)[0] != 0 else { return false }
+            guard try poll([(terminal, Int16(POLLIN))], timeout: 180_000)[0] != 0 else { return false }
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = try buffer.withUnsafeMutableBytes { try Linux.read(terminal, into: $0) }
             seen += String(decoding: buffer[..<count], as: UTF8.self)

@@ -44,7 +44,7 @@ struct DelegationTests {
 
     @Test func limitsHoldInADelegatedGroup() throws {
         defer { remove() }
-        try bundle.write("sleep 100") {
+        try bundle.write("sleep 1000") {
             $0.linux.resources.memory.limit = 1 << 26
             $0.linux.resources.pidsLimit = 7
             $0.linux.resources.cpu.shares = 2048
@@ -86,7 +86,7 @@ struct DelegationTests {
 
     @Test func aProcessFromElsewhereEntersAndStaysOutside() throws {
         defer { remove() }
-        try bundle.write("sleep 100")
+        try bundle.write("sleep 1000")
         #expect(try delegated("create", "--bundle", bundle.path, bundle.id).code == 0)
         #expect(try delegated("start", bundle.id).code == 0)
         let result = try bundle.runtime("exec", bundle.id, "id", "-u")

@@ -38,7 +38,7 @@ struct EntryAttackTests {
         let ran = try bundle.runtime(
             ["run", "--preserve-fds", "1", "--bundle", bundle.path, bundle.id], passing: [(leak.raw, 3)])
         #expect(ran.code != 0 && !ran.output.contains("canary"), "\(ran.output)")
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime(
             ["exec", "--preserve-fds", "1", "--cwd", directory, bundle.id, "ls"], passing: [(leak.raw, 3)])
@@ -70,7 +70,7 @@ struct EntryAttackTests {
         defer { bundle.remove() }
         let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
         let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
-        _ = try bundle.create("sleep 100") { spec in
+        _ = try bundle.create("sleep 1000") { spec in
             change(&spec)
             spec.addCapability("CAP_SYS_PTRACE")
             spec.holdUsers(at: bundle.path + "/notify")
@@ -85,7 +85,7 @@ struct EntryAttackTests {
         do {
             let second = try #require(try bundle.received(listener.raw))
             defer { withExtendedLifetime((first, second)) {} }
-            #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
+            #expect(try poll([(second.descriptor.raw, Int16(POLLIN))], timeout: 120_000)[0] & Int16(POLLIN) != 0)
             try look()
         }
         // Nobody answers any more: the call fails, and so does the entry.
@@ -94,7 +94,7 @@ struct EntryAttackTests {
     /// CVE-2016-9962: nor the first process, as long as it waits for its start.
     @Test func whatWaitsForItsStartCannotBeTraced() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100") { spec in
+        _ = try bundle.create("sleep 1000") { spec in
             spec.addUserNamespaceOfTheSameIds()
             spec.addCapability("CAP_SYS_PTRACE")
         }
@@ -122,7 +122,7 @@ struct EntryAttackTests {
             grep -E '^(Uid|CapPrm|NoNewPrivs|Seccomp):' $p/status; tr '\\0' '\\n' < $p/environ; readlink $p/fd/* | grep ^/
             done; done >> /tmp/seen 2>/dev/null
             """
-        _ = try bundle.create(script) { spec in
+        let pid = try bundle.create(script) { spec in
             spec.addCapability("CAP_SYS_PTRACE")
             spec.process?.noNewPrivileges = noNewPrivileges
             spec.linux.seccomp = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")
@@ -139,6 +139,9 @@ struct EntryAttackTests {
             ).start()
             #expect(try PidFD(entering).wait() == .exited(0))
         }
+        // What it has seen is read when it writes no more.
+        #expect(try bundle.runtime("kill", bundle.id, "KILL").code == 0)
+        #expect(try bundle.waitForEnd(pid))
         let lines = Set(try readText(bundle.path + "/rootfs/tmp/seen").split(separator: "\n").map(String.init))
         let confined: Set<String> = [
             "seen", "Uid:\t4242\t4242\t4242\t4242", "CapPrm:\t0000000000080001", "CapPrm:\t\(Self.none)",
@@ -153,7 +156,7 @@ struct EntryAttackTests {
     /// room for them.
     @Test(arguments: [true, false]) func aFullContainerIsEnteredOnlyWhereNobodyTraces(traces: Bool) throws {
         defer { bundle.remove() }
-        _ = try bundle.create("exec sleep 100") { spec in
+        _ = try bundle.create("exec sleep 1000") { spec in
             if traces { spec.addCapability("CAP_SYS_PTRACE") }
             spec.linux.resources.pidsLimit = 2
         }
@@ -171,7 +174,7 @@ struct EntryAttackTests {
         let script = "grep Cap /proc/self/status"
         let held = user == 0 ? "0000000000000001" : Self.none
         let ran = try bundle.run(script) { $0.process?.user.uid = UInt32(user) }
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--user", "\(user)", bundle.id, "sh", "-c", script)
         let more = try bundle.runtime(

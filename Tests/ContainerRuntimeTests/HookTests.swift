@@ -109,7 +109,7 @@ struct HookTests {
 
     @Test func aContainerWhosePoststartHookFailsIsStopped() throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100") { spec in
+        let pid = try bundle.create("sleep 1000") { spec in
             spec.hooks.poststart = [RuntimeSpec.Hook(path: "/bin/sh", arguments: ["sh", "-c", "exit 3"])]
         }
         let started = try bundle.runtime("start", bundle.id)

@@ -57,7 +57,7 @@ struct IdentityAttackTests {
         "1e3",
     ]) func anOddUserIsRefused(text: String) throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let result = try bundle.runtime("exec", "--user", text, bundle.id, "echo", "ran")
         #expect(result.code == 255 && result.output.isEmpty, "\(result.output)")

@@ -24,7 +24,12 @@ struct KernelMemory {
     /// Whether it can be counted here.
     static let isCounted = exists("/proc/slabinfo")
 
+    /// Counts.
+    ///
+    /// A processor's own stock of free objects is counted as in use: it is given back first, where the allocator can be asked
+    /// for that. File: `/sys/kernel/slab/<kind>/shrink`.
     init(unified: String) throws {
+        for kind in Self.kinds { try? writeControl("/sys/kernel/slab/\(kind)/shrink", "1") }
         for line in try readText("/proc/slabinfo").split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 1, Self.kinds.contains(String(fields[0])), let count = Int(fields[1]) else { continue }

@@ -28,7 +28,7 @@ struct LaunchTests {
 
     @Test func createWaitsForStart() throws {
         defer { bundle.remove() }
-        try bundle.write(command: ["sh", "-c", "echo began > /tmp/began; sleep 100"])
+        try bundle.write(command: ["sh", "-c", "echo began > /tmp/began; sleep 1000"])
         #expect(try bundle.runtime("create", "--bundle", bundle.path, bundle.id).code == 0)
         #expect(try bundle.state() == "created")
         #expect(!exists(bundle.path + "/rootfs/tmp/began"))

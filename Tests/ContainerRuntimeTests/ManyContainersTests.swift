@@ -67,29 +67,41 @@ struct ManyContainersTests {
         try live(bundle, "\(bundle.id)-first", layout)
         let before = try Census(bundle, layout)
         #expect(before.groups.isEmpty && before.processes.isEmpty && before.states.isEmpty, "\(before)")
-        let memory = KernelMemory.isCounted ? try KernelMemory(unified: layout.unified) : nil
-        for number in 0..<count { try live(bundle, "\(bundle.id)-\(number)", layout) }
-        let after = try Census(bundle, layout)
-        #expect(before == after)
-        if let memory { try settles(memory, layout, count) }
+        // Others on the machine have processes and mounts too: what they make in one round they do not make in each.
+        var grown: [String: Int]?
+        for round in 1...3 {
+            let memory = KernelMemory.isCounted ? try KernelMemory(unified: layout.unified) : nil
+            for number in 0..<count { try live(bundle, "\(bundle.id)-\(round)-\(number)", layout) }
+            var after = try Census(bundle, layout)
+            // The test's own process has other threads, which may close theirs meanwhile.
+            #expect(after.descriptors <= before.descriptors, "\(before), then \(after)")
+            after.descriptors = before.descriptors
+            #expect(before == after)
+            guard let memory else { return }
+            let growth = try growth(since: memory, layout, count)
+            grown = grown?.filter { growth[$0.key] != nil } ?? growth
+            if grown?.isEmpty == true { return }
+        }
+        Issue.record("\(grown ?? [:]) after \(count) containers, and after as many again")
     }
 
-    /// Less than one object more of any kind for every two containers: one that is kept of each is twice that.
+    /// What there is more of by one object or more for every two containers: one that is kept of each is twice that.
     ///
-    /// The kernel frees in its own time, and others on the machine have processes too: it is looked at until it is so.
-    private func settles(_ before: KernelMemory, _ layout: CgroupLayout, _ count: Int) throws {
+    /// The kernel frees in its own time: it is looked at until there is no such kind.
+    private func growth(since before: KernelMemory, _ layout: CgroupLayout, _ count: Int) throws -> [String: Int] {
         var now = try KernelMemory(unified: layout.unified)
         for _ in 0..<120 where now.growth(since: before).contains(where: { $0.value >= count / 2 }) {
             _ = try poll([], timeout: 500)
             now = try KernelMemory(unified: layout.unified)
         }
         let growth = now.growth(since: before)
-        #expect(!growth.contains { $0.value >= count / 2 }, "\(growth) after \(count) containers")
-        guard count >= 1000 else { return }
+        let kept = growth.filter { $0.value >= count / 2 }
+        guard count >= 1000 else { return kept }
         let grown = now.unreclaimable - before.unreclaimable
         print("\(count) containers: \(grown) KiB that cannot be reclaimed, objects \(growth)")
         // A network namespace alone is several times as much.
         #expect(grown < 8 * count, "\(grown) KiB that cannot be reclaimed after \(count) containers")
+        return kept
     }
 
     /// Create, start, end and delete; in between there is something to see.

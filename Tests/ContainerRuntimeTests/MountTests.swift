@@ -177,7 +177,7 @@ struct MountTests {
             let shared = try open(place, O_PATH)
             try changeMount(shared.raw, propagation: .shared)
             try makeDirectory(place + "/inner")
-            let pid = try bundle.create("mount -t tmpfs inner /there/inner && sleep 100") { spec in
+            let pid = try bundle.create("mount -t tmpfs inner /there/inner && sleep 1000") { spec in
                 spec.mounts.append(
                     RuntimeSpec.Mount(
                         destination: "/there", type: "bind", source: place, options: ["rbind", "rshared"]))
@@ -196,7 +196,8 @@ struct MountTests {
     /// Waits until the container's own mount is there; mountinfo is readable again whenever the table has changed.
     private func waitForMount(_ place: String, _ pid: pid_t) throws {
         let table = try open("/proc/self/mountinfo", O_RDONLY)
-        for _ in 0..<20 {
+        let deadline = Clock.monotonicMilliseconds() + 120_000
+        while Clock.monotonicMilliseconds() < deadline {
             if try readText("/proc/self/mountinfo").contains(" \(place) ") { return }
             _ = try poll([(table.raw, Int16(POLLPRI))], timeout: 500)
         }

@@ -41,7 +41,7 @@ struct NamespaceTests {
     @Test(.enabled(if: exists("/proc/self/ns/time"), "the kernel has no time namespaces"))
     func whatEntersHasTheContainersClocks() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100") {
+        _ = try bundle.create("sleep 1000") {
             $0.linux.namespaces.append(.init(.time))
             $0.linux.timeOffsets = ["boottime": .init(seconds: 5_000_000)]
         }
@@ -83,7 +83,7 @@ struct NamespaceTests {
 
     @Test func aContainerJoinsAnothersUserNamespace() throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100", inUserNamespace)
+        let pid = try bundle.create("sleep 1000", inUserNamespace)
         let other = try Bundle()
         defer { other.remove() }
         let result = try other.run(
@@ -102,7 +102,7 @@ struct NamespaceTests {
 
     @Test func whatEntersAUserNamespaceIsItsRoot() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100", inUserNamespace)
+        _ = try bundle.create("sleep 1000", inUserNamespace)
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let inside = try bundle.runtime("exec", bundle.id, "sh", "-c", "id -u; grep CapEff /proc/self/status")
         #expect(inside.lines.first == "0", "\(inside.errors)")
@@ -112,7 +112,7 @@ struct NamespaceTests {
     @Test(arguments: [RuntimeSpec.Namespace.Kind.pid, .ipc, .uts, .network, .cgroup])
     func aNamespaceIsJoinedByPath(kind: RuntimeSpec.Namespace.Kind) throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100")
+        let pid = try bundle.create("sleep 1000")
         let name = kind == .network ? "net" : kind.rawValue
         let other = try Bundle()
         defer { other.remove() }

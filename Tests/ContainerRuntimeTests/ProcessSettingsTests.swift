@@ -34,7 +34,7 @@ struct ProcessSettingsTests {
 
     @Test func thePersonalityIsSetForEveryProcess() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("uname -m > /tmp/machine; sleep 100") {
+        _ = try bundle.create("uname -m > /tmp/machine; sleep 1000") {
             $0.linux.personality = RuntimeSpec.Personality(domain: "LINUX32")
         }
         #expect(try bundle.runtime("start", bundle.id).code == 0)
@@ -124,7 +124,7 @@ struct ProcessSettingsTests {
 
     @Test func whatEntersRunsOnItsProcessors() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("sleep 100") { $0.process?.execCPUAffinity = .init(initial: "0-1", final: "0") }
+        _ = try bundle.create("sleep 1000") { $0.process?.execCPUAffinity = .init(initial: "0-1", final: "0") }
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let inside = try bundle.runtime("exec", bundle.id, "grep", "Cpus_allowed_list", "/proc/self/status")
         #expect(inside.output.hasSuffix("\t0\n"), "\(inside.output)\(inside.errors)")
@@ -137,7 +137,7 @@ struct ProcessSettingsTests {
         #expect(profile.code != 0 && profile.errors.contains("AppArmor is not enabled on this host"))
         #expect(bundle.leftNothing)
         #expect(try bundle.run("echo ran") { $0.process?.apparmorProfile = "unconfined" }.output == "ran\n")
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--apparmor", "docker-default", bundle.id, "echo", "ran")
         #expect(entered.output.isEmpty && entered.errors.contains("AppArmor is not enabled on this host"))
@@ -158,7 +158,7 @@ struct ProcessSettingsTests {
         let socket = bundle.path + "/console"
         let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
         let listener = try listenForStreams(in: directory.raw, "console", mode: 0o600, group: nil)
-        try bundle.write(command: ["sh", "-c", "stty size; sleep 100"]) {
+        try bundle.write(command: ["sh", "-c", "stty size; sleep 1000"]) {
             $0.process?.terminal = true
             $0.process?.consoleSize = .init(rows: 33, columns: 99)
         }

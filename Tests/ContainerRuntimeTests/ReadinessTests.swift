@@ -37,7 +37,7 @@ struct ReadinessTests {
 
         /// The next message, and how many descriptors came with it; those are closed.
         func next() throws -> (text: String, descriptors: Int)? {
-            guard try poll([(socket.raw, Int16(POLLIN))], timeout: 10_000)[0] != 0,
+            guard try poll([(socket.raw, Int16(POLLIN))], timeout: 120_000)[0] != 0,
                 let message = try receiveMessage(socket.raw, limit: 4096)
             else { return nil }
             return (String(decoding: message.bytes, as: UTF8.self), message.descriptors.count)
@@ -49,7 +49,7 @@ struct ReadinessTests {
     /// Says where it can be told of, lets the test know that it runs, and stays.
     private static let script = """
         echo $NOTIFY_SOCKET; test -S $NOTIFY_SOCKET && test -w $NOTIFY_SOCKET && echo usable
-        touch ${NOTIFY_SOCKET%/*}/more 2>&1; echo begun > /tmp/begun; sleep 100
+        touch ${NOTIFY_SOCKET%/*}/more 2>&1; echo begun > /tmp/begun; sleep 1000
         """
 
     /// Starts the program under the manager, its output in the bundle.
@@ -65,7 +65,7 @@ struct ReadinessTests {
 
     /// Returns once the program runs.
     private func awaitBegun() throws {
-        try #require(try poll([(begun.raw, Int16(POLLIN))], timeout: 10_000)[0] != 0, "the program has not begun")
+        try #require(try poll([(begun.raw, Int16(POLLIN))], timeout: 120_000)[0] != 0, "the program has not begun")
     }
 
     /// What the program and the runtime wrote.
@@ -77,7 +77,7 @@ struct ReadinessTests {
     private func say(_ text: String, descriptors: [Int32] = []) throws {
         let pid = try #require(bundle.document()["pid"]?.intValue)
         let root = try open("/proc/\(pid)/root\(manager.path)", O_PATH | O_DIRECTORY)
-        let socket = try sendDatagrams(toLocal: root.procPath + "/notify", isAbstract: false, timeout: 10_000)
+        let socket = try sendDatagrams(toLocal: root.procPath + "/notify", isAbstract: false, timeout: 120_000)
         try sendMessage(socket.raw, Array(text.utf8), descriptors: descriptors)
     }
 
@@ -103,7 +103,7 @@ struct ReadinessTests {
         }
         try say("STATUS=READY=1\nMAINPID=1\nFDSTORE=1\nREADY=0")
         try say(String(repeating: "x", count: 5000))
-        #expect(try poll([(barrier.raw, 0)], timeout: 10_000)[0] != 0, "a barrier is answered")
+        #expect(try poll([(barrier.raw, 0)], timeout: 120_000)[0] != 0, "a barrier is answered")
         #expect(try process.reap() == nil && manager.isSilent)
         try say("STATUS=up\nREADY=1\n")
         #expect(try manager.next()?.text == "READY=1")
@@ -131,7 +131,7 @@ struct ReadinessTests {
             let end = OwnedDescriptor(owning: ends.write)
             try say("READY=1\nBARRIER=1", descriptors: [end.raw])
         }
-        #expect(try poll([(barrier.raw, 0)], timeout: 10_000)[0] != 0)
+        #expect(try poll([(barrier.raw, 0)], timeout: 120_000)[0] != 0)
         #expect(try manager.isSilent, "its main process is this one, and the second word says nothing new")
         // It is still there for signals.
         try process.send(SIGTERM)
@@ -153,7 +153,7 @@ struct ReadinessTests {
         let pid = try #require(bundle.document()["pid"]?.intValue.flatMap { pid_t(exactly: $0) })
         let container = try PidFD(pid)
         try container.send(SIGKILL)
-        #expect(try poll([(container.raw, Int16(POLLIN))], timeout: 10_000)[0] != 0)
+        #expect(try poll([(container.raw, Int16(POLLIN))], timeout: 120_000)[0] != 0)
         try process.send(SIGCONT)
         #expect(try manager.next()?.text == "READY=1")
         if !flags.isEmpty {

@@ -61,7 +61,7 @@ struct ResourceTests {
 
     @Test func memoryLimitsAreSetAndCheckedAgainstWhatIsUsed() throws {
         defer { bundle.remove() }
-        _ = try bundle.create("dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; sleep 100") {
+        _ = try bundle.create("dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; sleep 1000") {
             $0.mounts.append(RuntimeSpec.Mount(destination: "/dev/shm", type: "tmpfs", source: "shm"))
             $0.linux.resources.memory.limit = 64 << 20
             $0.linux.resources.memory.reservation = 32 << 20

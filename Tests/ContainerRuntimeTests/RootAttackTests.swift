@@ -169,7 +169,7 @@ struct RootAttackTests {
         }
         #expect(result.code != 0 && !result.output.contains("ran"), "\(result.output)")
         #expect(result.errors.contains("ptmx") || result.errors.contains("is not a devpts"), "\(result.errors)")
-        _ = try bundle.create("sleep 100", change)
+        _ = try bundle.create("sleep 1000", change)
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let entered = try bundle.runtime("exec", "--tty", bundle.id, "echo", "ran")
         #expect(entered.code != 0 && !entered.output.contains("ran"), "\(entered.output)")

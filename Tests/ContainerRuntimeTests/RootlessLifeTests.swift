@@ -44,14 +44,15 @@ struct RootlessLifeTests {
 
     @Test func everyProcessIsFoundWithoutACgroup() throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100 & sleep 100 & wait")
+        let pid = try bundle.create("sleep 1000 & sleep 1000 & wait")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let null = try open("/dev/null", O_RDWR)
         _ = try bundle.asUser(
-            [bundle.path + "/program", "exec", "--detach", bundle.id, "sleep", "100"], passing: [(null.raw, 0)])
+            [bundle.path + "/program", "exec", "--detach", bundle.id, "sleep", "1000"], passing: [(null.raw, 0)])
         var seen: [Int64] = []
         // The shell makes its own while this looks.
-        for _ in 0..<500 where seen.count < 4 {
+        let deadline = Clock.monotonicMilliseconds() + 120_000
+        while seen.count < 4, Clock.monotonicMilliseconds() < deadline {
             let listed = try JSON.parse(Array(bundle.runtime("ps", "--format=json", bundle.id).output.utf8))
             seen = listed.arrayValue?.compactMap(\.intValue) ?? []
         }

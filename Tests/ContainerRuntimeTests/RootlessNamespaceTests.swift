@@ -14,8 +14,13 @@ struct RootlessNamespaceTests {
 
     @Test func aContainerJoinsAnothersNamespaces() throws {
         defer { bundle.remove() }
-        let pid = try bundle.create("sleep 100")
+        let pid = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
+        // The shell becomes it.
+        let deadline = Clock.monotonicMilliseconds() + 120_000
+        while try readText("/proc/\(pid)/comm") != "sleep\n", Clock.monotonicMilliseconds() < deadline {
+            _ = try poll([], timeout: 20)
+        }
         let kinds: [(RuntimeSpec.Namespace.Kind, String)] = [
             (.user, "user"), (.pid, "pid"), (.network, "net"), (.ipc, "ipc"), (.uts, "uts"),
         ]
@@ -41,7 +46,7 @@ struct RootlessNamespaceTests {
     /// Rootless engines run the runtime as root of a namespace of theirs, and make containers without one.
     @Test func rootOfAUsersNamespaceMakesContainers() throws {
         defer { bundle.remove() }
-        try bundle.write("cat /proc/self/uid_map; echo gone > /dev/null && echo wrote; sleep 100") {
+        try bundle.write("cat /proc/self/uid_map; echo gone > /dev/null && echo wrote; sleep 1000") {
             $0.linux.namespaces.removeAll { $0.kind == .user }
             ($0.linux.uidMappings, $0.linux.gidMappings) = ([], [])
         }

@@ -17,11 +17,16 @@ struct RootlessViewTests {
         let sysfs = RuntimeSpec.Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro", "nosuid"])
         let own = try bundle.run("ls /sys/class/net; ip addr show dev lo", mounts: [sysfs])
         #expect(own.lines.first == "lo" && own.output.contains("inet 127.0.0.1/8"), "\(own.errors)")
-        let shared = try bundle.run("ls /sys/class/net; touch /sys/made", mounts: [sysfs]) {
-            $0.linux.namespaces.removeAll { $0.kind == .network }
+        let (shared, interfaces) = try UserBundle.whileInterfacesChange {
+            let shared = try bundle.run("ls /sys/class/net; touch /sys/made", mounts: [sysfs]) {
+                $0.linux.namespaces.removeAll { $0.kind == .network }
+            }
+            let host = try open("/sys/class/net", O_RDONLY | O_DIRECTORY)
+            return (shared, Set(try readDirectory(host.raw).map(\.name.text)))
+        } agree: {
+            Set($0.lines) == $1
         }
-        let host = try open("/sys/class/net", O_RDONLY | O_DIRECTORY)
-        #expect(Set(shared.lines) == Set(try readDirectory(host.raw).map(\.name.text)), "\(shared.errors)")
+        #expect(Set(shared.lines) == interfaces, "\(shared.errors)")
         #expect(shared.errors.contains("Read-only file system"))
         let processes = try bundle.run("cat /proc/1/comm; stat -f -c %T /proc") {
             $0.linux.namespaces.removeAll { $0.kind == .pid }

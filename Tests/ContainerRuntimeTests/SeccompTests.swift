@@ -85,7 +85,7 @@ struct SeccompTests {
         defer { bundle.remove() }
         let directory = try open(bundle.path, O_PATH | O_DIRECTORY)
         let listener = try listenForStreams(in: directory.raw, "notify", mode: 0o600, group: nil)
-        let pid = try bundle.create("mkdir /tmp/made; sleep 100") { spec in
+        let pid = try bundle.create("mkdir /tmp/made; sleep 1000") { spec in
             spec.annotations = ["a": "b"]
             spec.process?.noNewPrivileges = noNewPrivileges
             spec.linux.seccomp = filter("SCMP_ACT_NOTIFY", "mkdir", "mkdirat")
@@ -103,7 +103,7 @@ struct SeccompTests {
         let notifications = sent.descriptor
         // The call is told by this descriptor, and by no other.
         #expect(try bundle.runtime("start", bundle.id).code == 0)
-        #expect(try poll([(notifications.raw, Int16(POLLIN))], timeout: 10_000)[0] & Int16(POLLIN) != 0)
+        #expect(try poll([(notifications.raw, Int16(POLLIN))], timeout: 120_000)[0] & Int16(POLLIN) != 0)
         #expect(!exists(bundle.path + "/rootfs/tmp/made"))
     }
 

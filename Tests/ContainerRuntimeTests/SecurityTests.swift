@@ -81,7 +81,7 @@ struct SecurityTests {
         let result = try bundle.run("ls /proc/self/fd")
         // The fourth is the listing's own.
         #expect(result.lines == ["0", "1", "2", "3"])
-        _ = try bundle.create("sleep 100")
+        _ = try bundle.create("sleep 1000")
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         #expect(try bundle.runtime("exec", bundle.id, "ls", "/proc/self/fd").lines == ["0", "1", "2", "3"])
     }

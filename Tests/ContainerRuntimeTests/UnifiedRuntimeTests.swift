@@ -28,7 +28,7 @@ struct UnifiedRuntimeTests {
 
     @Test func unifiedResourcesAreFilesOfTheGroup() throws {
         defer { bundle.remove() }
-        let result = try bundle.run("sleep 100 & sleep 100 & sleep 100 & sleep 100") {
+        let result = try bundle.run("sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000") {
             $0.linux.resources.unified = ["memory.high": "50331648", "pids.max": "3"]
         }
         #expect(result.errors.contains("can't fork"))
@@ -42,7 +42,7 @@ struct UnifiedRuntimeTests {
 
     @Test func theFrozenAreToldApartAndKilledWhole() throws {
         defer { bundle.remove() }
-        try bundle.write(command: ["sh", "-c", "sleep 100 & sleep 100"])
+        try bundle.write(command: ["sh", "-c", "sleep 1000 & sleep 1000"])
         #expect(try bundle.runtime("create", "--bundle", bundle.path, bundle.id).code == 0)
         #expect(try bundle.runtime("start", bundle.id).code == 0)
         let group = try Cgroup(path: "/skiff-\(bundle.id)", layout: CgroupLayout.detect())
@@ -60,7 +60,7 @@ struct UnifiedRuntimeTests {
         let group = try Cgroup(path: path, layout: CgroupLayout.detect())
         try group.create(RuntimeSpec.Resources())
         for inner in ["/a", "/a/b", "/a/b/c", "/d"] { try makeDirectory("/sys/fs/cgroup\(path)\(inner)") }
-        let pid = try Spawn("/bin/busybox", arguments: ["sleep", "100"]).start()
+        let pid = try Spawn("/bin/busybox", arguments: ["sleep", "1000"]).start()
         try writeControl("/sys/fs/cgroup\(path)/a/b/c/cgroup.procs", "\(pid)")
         #expect(try group.processes() == [pid])
         try group.kill()

@@ -114,6 +114,15 @@ struct UserBundle {
         return Bundle.Output(code: end?.code ?? -1, output: try readText(out), errors: try readText(err))
     }
 
+    /// Looks again where what is found does not agree: others on the machine have interfaces that come and go.
+    static func whileInterfacesChange<Found>(_ look: () throws -> Found, agree: (Found) -> Bool) throws -> Found {
+        for _ in 0..<20 {
+            let found = try look()
+            if agree(found) { return found }
+        }
+        return try look()
+    }
+
     /// Nothing of the container is in the state folder.
     var leftNothing: Bool { !exists("\(stateFolder)/\(id)") }
 }

@@ -15,7 +15,7 @@ struct AppArmorRunTests {
     @Test(.enabled(if: isLoaded, "needs AppArmor and the profile skiff-test: make vm-test"))
     func aContainerHasTheProfileThatIsAskedFor() async throws {
         try await daemon.must(
-            "run", "-d", "--name", "here", "--security-opt", "apparmor=skiff-test", "busybox", "sleep", "100")
+            "run", "-d", "--name", "here", "--security-opt", "apparmor=skiff-test", "busybox", "sleep", "1000")
         let entered = try await daemon.must("exec", "here", "cat", "/proc/self/attr/current", "/proc/1/attr/current")
         #expect(entered.lines == ["skiff-test (enforce)", "skiff-test (enforce)"], "\(entered.output)")
         let inspected = try await daemon.must("inspect", "here")

@@ -87,7 +87,7 @@ struct AttachTests {
 
     @Test(arguments: Client.allCases) func onlyWhatRunsIsAttachedTo(client: Client) async throws {
         try await client.session { cli in
-            try await cli.must("create", "--name", "idle", "busybox", "sleep", "60")
+            try await cli.must("create", "--name", "idle", "busybox", "sleep", "1000")
             try await cli.refuses("attach", "idle", saying: "cannot attach to a stopped container, start it first")
             try await cli.must("start", "idle")
             try await cli.must("pause", "idle")
@@ -101,7 +101,7 @@ struct AttachTests {
 
     @Test(arguments: Client.allCases) func commandsRunBesideTheFirst(client: Client) async throws {
         try await client.session { cli in
-            try await cli.must("run", "-d", "--name", "boat", "-e", "IMAGE=i", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "boat", "-e", "IMAGE=i", "busybox", "sleep", "1000")
             let both = try await cli("exec", "boat", "sh", "-c", "echo out; echo err >&2; exit 3")
             #expect(both.code == 3 && both.output == "out\n" && both.errors == "err\n")
             #expect(try await cli("exec", "-i", "boat", "sh", "-c", "cat; echo end", input: "x").output == "xend\n")

@@ -16,7 +16,7 @@ struct BadInputTests {
             let folder = daemon.home
             try writeFile(folder + "/noise.tar", (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31) })
             try writeFile(folder + "/text", Array("not a program\n".utf8), mode: 0o755)
-            try await daemon.must("run", "-d", "--name", "busy", "-v", "cargo:/c", "busybox", "sleep", "100")
+            try await daemon.must("run", "-d", "--name", "busy", "-v", "cargo:/c", "busybox", "sleep", "1000")
             let cases: [Case] = [
                 Case(arguments: ["run", "Upper/Case"], code: 125, words: ["reference format"]),
                 Case(arguments: ["run", "busybox:no:tag"], code: 125, words: ["reference format"]),

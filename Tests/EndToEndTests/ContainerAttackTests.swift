@@ -20,7 +20,7 @@ struct ContainerAttackTests {
             let result = try await daemon.skiff("run", "--rm", "-u", user, "busybox", "id", "-u")
             #expect(result.code == 125 && result.output.isEmpty, "\(user): \(result.output)")
         }
-        try await daemon.must("run", "-d", "--name", "here", "busybox", "sleep", "100")
+        try await daemon.must("run", "-d", "--name", "here", "busybox", "sleep", "1000")
         for user in odd {
             let result = try await daemon.skiff("exec", "-u", user, "here", "id", "-u")
             #expect(result.code != 0 && result.output.isEmpty, "exec \(user): \(result.output)")
@@ -74,7 +74,7 @@ struct ContainerAttackTests {
 
     /// CVE-2022-24769, CVE-2022-29162: nothing is inheritable, by run and by exec.
     @Test func noCapabilityIsInheritable() async throws {
-        try await daemon.must("run", "-d", "--name", "here", "busybox", "sleep", "100")
+        try await daemon.must("run", "-d", "--name", "here", "busybox", "sleep", "1000")
         let script = "grep -E 'CapInh|CapAmb' /proc/self/status"
         for words in [
             ["run", "--rm", "busybox"], ["run", "--rm", "-u", "1000", "busybox"], ["exec", "here"],
@@ -150,7 +150,7 @@ struct ContainerAttackTests {
 
     /// CVE-2022-0532: parameters of the host's namespaces, also by way of another container.
     @Test func parametersOfTheHostAreNotSet() async throws {
-        try await daemon.must("run", "-d", "--name", "there", "--network", "host", "busybox", "sleep", "100")
+        try await daemon.must("run", "-d", "--name", "there", "--network", "host", "busybox", "sleep", "1000")
         let now = try readText("/proc/sys/net/ipv4/ip_default_ttl").filter(\.isNumber)
         for flags in [
             ["--network", "host", "--sysctl", "net.ipv4.ip_default_ttl=\(now)"],
@@ -168,7 +168,7 @@ struct ContainerAttackTests {
     /// CVE-2020-15257, CVE-2021-41091, CVE-2021-41103: what the engine keeps is out of others' reach, its sockets too.
     @Test func whatIsKeptIsRootsAlone() async throws {
         try await daemon.must(
-            "run", "-d", "--name", "there", "--network", "host", "-v", "cargo:/c", "busybox", "sleep", "100")
+            "run", "-d", "--name", "there", "--network", "host", "-v", "cargo:/c", "busybox", "sleep", "1000")
         #expect(try status(daemon.root).permissions & 0o007 == 0, "others may not walk through the data root")
         for path in ["/run/shims", "/data/content", "/run/seccomp"] where exists(daemon.home + path) {
             #expect(try status(daemon.home + path).permissions == 0o700, "\(path)")

@@ -89,12 +89,12 @@ extension CrashVerb {
                 try await round.daemon.must("logs", round.name).output.contains("ready")
             }
         },
-        arguments: { ["stop", "-t", "20", $0.name] },
+        arguments: { ["stop", "-t", "60", $0.name] },
         proof: { round in
             try await round.daemon.must("inspect", "-f", "{{.State.Running}}", round.name).line == "false"
         },
         finish: { round in
-            try await round.daemon.must("stop", "-t", "20", round.name)
+            try await round.daemon.must("stop", "-t", "60", round.name)
             #expect(try await round.daemon.must("wait", round.name).line == "3", "the exit code was lost")
             try await takeAway(round)
         })

@@ -17,7 +17,7 @@ struct DockerClientTests {
             #expect(try await daemon.docker("run", "--rm", "busybox", "nosuchprogram").code == 127)
             #expect(try await daemon.docker("run", "--rm", "busybox", "/etc/passwd").code == 126)
             let started = try await daemon.docker(
-                "run", "-d", "--name", "web", "-p", "0:80", "-l", "a=b", "busybox", "sleep", "100")
+                "run", "-d", "--name", "web", "-p", "0:80", "-l", "a=b", "busybox", "sleep", "1000")
             #expect(started.line.count == 64, "\(started.errors)")
             #expect(
                 try await daemon.docker("ps", "--format", "{{.Names}} {{.Image}} {{.State}}").line

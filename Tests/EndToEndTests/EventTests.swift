@@ -90,7 +90,7 @@ struct EventTests {
             try await cli.must("tag", "busybox", "tagged:1")
             try await cli.must("rmi", "tagged:1")
             try await cli.must("network", "create", "sea")
-            try await cli.must("run", "-d", "--name", "boat", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "boat", "busybox", "sleep", "1000")
             try await cli.must("network", "connect", "sea", "boat")
             try await cli.must("network", "disconnect", "sea", "boat")
             try await cli.must("network", "rm", "sea")

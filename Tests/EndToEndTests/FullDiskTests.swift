@@ -125,7 +125,9 @@ struct FullDiskTests {
         try await withSmallDisk(120) { daemon, disk in
             try await daemon.must(
                 "run", "-d", "--name", "talker", "busybox", "sh", "-c",
-                "while [ ! -e /dev/shm/end ]; do echo a line that needs room; done; echo last words; exit 42")
+                // Not as fast as it can: the room that is made must last.
+                "while [ ! -e /dev/shm/end ]; do yes a line that needs room | head -n 200; sleep 0.02; done; "
+                    + "echo last words; exit 42")
             try disk.fill()
             try await eventually("the full disk to be noticed") {
                 daemon.log(lines: 200).contains("no space left on device")

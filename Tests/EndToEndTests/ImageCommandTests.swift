@@ -83,7 +83,7 @@ struct ImageCommandTests {
             try await cli.refuses(
                 "rmi", String(id.dropFirst(7).prefix(12)), saying: "image is referenced in multiple repositories")
             try await cli.must("rmi", "other:1")
-            try await cli.must("run", "-d", "--name", "user", "boat:1", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "user", "boat:1", "sleep", "1000")
             try await cli.refuses("rmi", "boat:1", saying: "container")
             try await cli.must("stop", "-t", "0", "user")
             try await cli.refuses("rmi", id, saying: "container")

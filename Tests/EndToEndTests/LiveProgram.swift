@@ -123,7 +123,7 @@ final class LiveProgram: Sendable {
     func send(_ signal: Int32) throws { try sendSignal(signal, to: pid) }
 
     /// Waits until the program has written a text, on either stream.
-    func says(_ text: String, times: Int = 1, within seconds: Int = 20) async throws {
+    func says(_ text: String, times: Int = 1, within seconds: Int = 180) async throws {
         do {
             try await eventually("\"\(text)\" from \(name)", within: seconds) {
                 (output + errors).ranges(of: text).count >= times
@@ -136,7 +136,7 @@ final class LiveProgram: Sendable {
     // MARK: The end
 
     /// Waits until the program has ended and all it wrote is here.
-    func wait(within seconds: Int = 20) async throws -> Finished {
+    func wait(within seconds: Int = 180) async throws -> Finished {
         let end = try await onThread { [self] in
             let deadline = Program.monotonicSeconds() + seconds
             while Program.monotonicSeconds() < deadline {

@@ -1,4 +1,5 @@
 import CLinux
+import FakeRegistry
 import Linux
 import Testing
 
@@ -15,7 +16,7 @@ enum LocalRegistry {
     static func with(
         _ daemon: PrivateDaemon, asksForName: Bool = false, _ body: (String) async throws -> Void
     ) async throws {
-        let port = 20000 + Int(getpid()) % 20000 + daemon.number % 100
+        let port = try await LittleServer.freePort()
         let folder = daemon.home + "/registry"
         try makeDirectories(folder)
         try writeFile(folder + "/users", Array(entry.utf8), mode: 0o600)

@@ -32,7 +32,7 @@ struct LostShimTests {
             #expect(try await waiting.line == "137")
             #expect(try await inside.code == 137)
             // It is out of its cgroup; the kernel may still be at its last steps.
-            try await eventually("the process to be gone", within: 5) { hasEnded(process) }
+            try await eventually("the process to be gone") { hasEnded(process) }
             let state = try await daemon.must(
                 "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}} {{.State.Error}}", "orphan"
             ).line
@@ -53,7 +53,7 @@ struct LostShimTests {
                 let pid = try await daemon.must("inspect", "-f", "{{.State.Pid}}", "phoenix").line
                 return pid != "0" && pid != "\(process)"
             }
-            #expect(hasEnded(process))
+            try await eventually("the first process to be gone") { hasEnded(process) }
             try await Inventory(daemon: daemon).check("after a restart by policy")
         }
     }
@@ -72,7 +72,7 @@ struct LostShimTests {
                 "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}", "lost"
             ).line
             #expect(state.hasPrefix("exited 255 ") && state.contains("not known"), "\(state)")
-            #expect(hasEnded(lost.process) && hasEnded(gone.process))
+            try await eventually("the processes to be gone") { hasEnded(lost.process) && hasEnded(gone.process) }
             try await eventually("auto-removal") { try await daemon.skiff("inspect", "gone").code != 0 }
             #expect(try await daemon.must("exec", "kept", "echo", "alive").line == "alive")
             try await Inventory(daemon: daemon).check("daemon and shims killed")

@@ -8,7 +8,7 @@ struct NetworkTests {
     private static let server = "mkdir /www; echo page > /www/index.html; exec httpd -f -p 80 -h /www"
 
     private func fetch(_ url: String) async throws -> Finished {
-        try await Program.run(Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "5", url])
+        try await Program.run(Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "60", url])
     }
 
     @Test func aPublishedPortIsReachedFromTheHostAndFromContainers() async throws {

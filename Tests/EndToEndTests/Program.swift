@@ -29,7 +29,7 @@ enum Program {
 
     /// Runs to the end with all output collected; a program that takes longer than `seconds` is killed (code 137).
     static func run(
-        _ path: String, _ arguments: [String], environment: [String] = [], input: [UInt8] = [], seconds: Int = 120,
+        _ path: String, _ arguments: [String], environment: [String] = [], input: [UInt8] = [], seconds: Int = 600,
         network: SharedDescriptor? = nil
     ) async throws -> Finished {
         try await onThread {
@@ -131,10 +131,12 @@ func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) a
 ///
 /// The pause only spaces the questions: what is waited for is the answer, and no test asserts a time.
 ///
-/// - Parameter otherwise: what there is instead, for the message.
+/// - Parameters:
+///   - seconds: enough for a machine that is many times slower than usual; only what never happens takes so long.
+///   - otherwise: what there is instead, for the message.
 /// - Throws: ``NeverHappened`` after `seconds`.
 func eventually(
-    _ what: String, within seconds: Int = 20, _ condition: @Sendable () async throws -> Bool,
+    _ what: String, within seconds: Int = 180, _ condition: @Sendable () async throws -> Bool,
     otherwise: @Sendable () -> String = { "" }
 ) async throws {
     let deadline = Program.monotonicSeconds() + seconds

@@ -10,7 +10,7 @@ struct PruneTests {
             try await cli.must("network", "create", "idle")
             try await cli.must("volume", "create", "named")
             try await cli.must(
-                "run", "-d", "--name", "runs", "--network", "used", "-v", "/anonymous", "busybox", "sleep", "60")
+                "run", "-d", "--name", "runs", "--network", "used", "-v", "/anonymous", "busybox", "sleep", "1000")
             let ended = try await cli.must("create", "--name", "ended", "-l", "keep=no", "-v", "/anonymous", "busybox")
                 .line
             try await cli.must("create", "--name", "kept", "-l", "keep=yes", "busybox")
@@ -52,7 +52,7 @@ struct PruneTests {
             #expect(try await cli.must("images", "-q", "--filter", "dangling=true").output.isEmpty)
             let cache = try await cli.must("builder", "prune", "-a", "-f")
             #expect(cache.output.contains("Total reclaimed space: "))
-            try await cli.must("run", "-d", "--name", "user", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "user", "busybox", "sleep", "1000")
             let all = try await cli.must("image", "prune", "-a", "-f").output
             #expect(all.contains("untagged: built:latest"), "\(all)")
             #expect(try await cli.must("images", "--format", "{{.Repository}}").lines == ["busybox"])

@@ -14,7 +14,7 @@ struct PublishedPortTests {
     }
 
     private func fetch(_ url: String) async throws -> Finished {
-        try await Program.run(Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "5", url])
+        try await Program.run(Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "60", url])
     }
 
     private func port(_ daemon: PrivateDaemon, _ container: String) async throws -> String {

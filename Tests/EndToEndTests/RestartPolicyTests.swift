@@ -20,6 +20,7 @@ struct RestartPolicyTests {
             #expect(try await cli.must("logs", "fails").output == "run\nrun\nrun\n")
             #expect(try await cli.must("wait", "ends").line == "0")
             #expect(try await state(cli, "ends") == "exited 0 0")
+            #expect(try await cli.must("wait", "never").line == "5")
             #expect(try await state(cli, "never") == "exited 0 5")
             // A person's start begins to count anew.
             try await cli.must("start", "fails")
@@ -37,7 +38,7 @@ struct RestartPolicyTests {
             let runs = try await cli.must("logs", "boat").lines.count
             #expect(try await cli.must("logs", "boat").lines.count == runs)
             // Killed from outside is no stop that somebody asked for; killed through the engine is.
-            try await cli.must("run", "-d", "--name", "ship", "--restart", "always", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "ship", "--restart", "always", "busybox", "sleep", "1000")
             let pid = try await cli.must("inspect", "-f", "{{.State.Pid}}", "ship").line
             try sendSignal(9, to: try #require(pid_t(pid)))
             try await eventually("the restart") { try await state(cli, "ship") == "running 1 0" }
@@ -50,7 +51,7 @@ struct RestartPolicyTests {
         try await Client.skiff.session { cli in
             for policy in ["no", "always", "unless-stopped", "on-failure"] {
                 for name in ["\(policy)-runs", "\(policy)-stopped"] {
-                    try await cli.must("run", "-d", "--name", name, "--restart", policy, "busybox", "sleep", "60")
+                    try await cli.must("run", "-d", "--name", name, "--restart", policy, "busybox", "sleep", "1000")
                 }
                 try await cli.must("stop", "-t", "0", "\(policy)-stopped")
             }

@@ -38,7 +38,7 @@ struct RunTests {
             let unknown = try await daemon.skiff("run", "--rm", "--frobnicate", "busybox")
             #expect(unknown.code == 125)
             #expect(unknown.errors.contains("--frobnicate"))
-            try await daemon.must("run", "-d", "--name", "taken", "busybox", "sleep", "60")
+            try await daemon.must("run", "-d", "--name", "taken", "busybox", "sleep", "1000")
             let taken = try await daemon.skiff("run", "--name", "taken", "busybox")
             #expect(taken.code == 125)
             #expect(taken.errors.contains("is already in use by container"))
@@ -101,7 +101,7 @@ struct RunTests {
             #expect(try await daemon.skiff("exec", "boat", "sh", "-c", "exit 9").code == 9)
             #expect(try await daemon.must("exec", "-i", "boat", "cat", input: "piped").output == "piped")
             #expect(try await daemon.skiff("exec", "boat", "nosuchprogram").code == 127)
-            try await daemon.must("stop", "boat")
+            try await daemon.must("stop", "-t", "60", "boat")
             #expect(
                 try await daemon.must("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "boat").line
                     == "3 exited")

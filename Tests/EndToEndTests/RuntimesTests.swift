@@ -53,6 +53,7 @@ struct RuntimesTests {
             """
             cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null
             id -u; id -G; echo $BOAT; hostname; pwd; echo $$; touch /x 2>&1; grep Seccomp: /proc/self/status
+            for n in $(seq 600); do grep -q up /sys/class/net/eth0/operstate && break; sleep 0.1; done
             cat /sys/class/net/eth0/operstate
             """
         ).lines
@@ -91,7 +92,7 @@ struct RuntimesTests {
         try await daemon.stop(SIGKILL)
         try await daemon.start(flags)
         #expect(try await daemon.must("exec", "svc", "echo", "still here").line == "still here")
-        try await daemon.must("stop", "svc")
+        try await daemon.must("stop", "-t", "60", "svc")
         #expect(try await daemon.must("inspect", "-f", "{{.State.ExitCode}}", "svc").line == "4")
         #expect(try await daemon.must("logs", "svc").output == "ready\nending\n")
         try await daemon.must("start", "svc")

@@ -45,7 +45,7 @@ struct SandboxedRuntimeTests {
             try await eventually("the service to be ready") {
                 try await daemon.skiff("logs", "svc").output == "ready\n"
             }
-            try await daemon.must("stop", "svc")
+            try await daemon.must("stop", "-t", "60", "svc")
             #expect(try await daemon.must("inspect", "-f", "{{.State.ExitCode}}", "svc").line == "4")
             #expect(try await daemon.must("logs", "svc").output == "ready\nending\n")
             try await daemon.must("start", "svc")

@@ -36,9 +36,11 @@ struct SurvivalTests {
                 try await daemon.skiff("inspect", "-f", "{{.State.Running}}", "phoenix").line == "true"
             }
             #expect(try await daemon.must("exec", "counter", "echo", "in").output == "in\n")
-            let page = try await Program.run(
-                Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "5", "http://127.0.0.1:\(port)/"])
-            #expect(page.output == "page\n")
+            try await eventually("the page") {
+                try await Program.run(
+                    Program.find("curl") ?? "/usr/bin/curl", ["-fsS", "-m", "60", "http://127.0.0.1:\(port)/"]
+                ).output == "page\n"
+            }
             let numbers = try await daemon.must("logs", "counter").lines.compactMap { Int($0) }
             #expect(numbers == Array(0..<numbers.count), "the log has no gap")
             try await daemon.must("stop", "-t", "1", "counter")
@@ -57,7 +59,7 @@ struct SurvivalTests {
 
     @Test func theShimHasOneThreadAndNoStrayDescriptors() async throws {
         try await PrivateDaemon.with { daemon in
-            try await daemon.must("run", "-d", "--name", "boat", "busybox", "sleep", "60")
+            try await daemon.must("run", "-d", "--name", "boat", "busybox", "sleep", "1000")
             let pid = try await daemon.must("inspect", "-f", "{{.State.Pid}}", "boat").line
             let parent = try #require(
                 readText("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("PPid:") })
@@ -69,7 +71,7 @@ struct SurvivalTests {
                     !target.contains("skiff.db") && !target.contains("/data/content"), "descriptor \(number): \(target)"
                 )
             }
-            #expect(Set(try descriptors(of: pid)) == ["0", "1", "2"])
+            try await eventually("three descriptors") { Set(try descriptors(of: pid)) == ["0", "1", "2"] }
         }
     }
 
@@ -81,8 +83,8 @@ struct SurvivalTests {
     @Test func twoDaemonsDoNotTouchEachOther() async throws {
         try await PrivateDaemon.with { first in
             try await PrivateDaemon.with { second in
-                try await first.must("run", "-d", "--name", "same", "busybox", "sleep", "60")
-                try await second.must("run", "-d", "--name", "same", "busybox", "sleep", "60")
+                try await first.must("run", "-d", "--name", "same", "busybox", "sleep", "1000")
+                try await second.must("run", "-d", "--name", "same", "busybox", "sleep", "1000")
                 try await second.must("rm", "-f", "same")
                 #expect(try await first.must("exec", "same", "echo", "alive").output == "alive\n")
                 #expect(try await second.must("ps", "-q").output.isEmpty)

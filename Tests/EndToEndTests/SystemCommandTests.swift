@@ -12,7 +12,7 @@ struct SystemCommandTests {
                 "version", "--format",
                 "{{.Server.Os}} {{.Server.Arch}} {{.Server.MinAPIVersion}} {{.Server.Platform.Name}}")
             #expect(server.line.hasPrefix("linux ") && server.line.hasSuffix(" 1.24 Skiff"), "\(server.output)")
-            try await cli.must("run", "-d", "--name", "runs", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "runs", "busybox", "sleep", "1000")
             try await cli.must("create", "--name", "idle", "busybox")
             let info = try await cli.must(
                 "info", "--format",

@@ -97,9 +97,12 @@ struct UnifiedCgroupTests {
             ).line
             try await eventually("the child's end") { try await daemon.skiff("logs", "boat").output == "survived\n" }
             #expect(try Group(daemon, id).counts("memory.events", "oom_kill 1"))
-            let events = try await daemon.must(
-                "events", "--since", "0", "--until", "0s", "--filter", "event=oom", "--format", "{{.Action}}")
-            #expect(events.lines == ["oom"])
+            // The shim hears of it from the kernel, and the daemon from the shim.
+            try await eventually("the event") {
+                try await daemon.must(
+                    "events", "--since", "0", "--until", "0s", "--filter", "event=oom", "--format", "{{.Action}}"
+                ).lines == ["oom"]
+            }
         }
     }
 

@@ -11,7 +11,7 @@ struct VolumeTests {
             #expect(try await cli.must("volume", "create").line.count == 64)
             #expect(try await cli.must("volume", "ls", "-q", "--filter", "label=kind=cargo").lines == ["cargo"])
             #expect(try await cli.must("volume", "ls", "-q", "--filter", "name=carg").lines == ["cargo"])
-            try await cli.must("run", "-d", "--name", "user", "-v", "cargo:/c", "busybox", "sleep", "60")
+            try await cli.must("run", "-d", "--name", "user", "-v", "cargo:/c", "busybox", "sleep", "1000")
             #expect(try await cli.must("volume", "ls", "-q", "--filter", "dangling=false").lines == ["cargo"])
             #expect(try await cli.must("volume", "ls", "-q", "--filter", "dangling=true").lines.count == 1)
             let table = try await cli.must("volume", "ls").lines.map { $0.split(separator: " ").joined(separator: " ") }

@@ -153,6 +153,16 @@ struct Peer: Sendable {
     }
 }
 
+/// Asks again until it is so, for three minutes: for what happens in its own time in another process.
+func comesTrue(_ condition: () async throws -> Bool) async throws -> Bool {
+    let deadline = Clock.monotonicMilliseconds() + 180_000
+    while Clock.monotonicMilliseconds() < deadline {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    return try await condition()
+}
+
 /// Runs a blocking call on a thread of its own.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in

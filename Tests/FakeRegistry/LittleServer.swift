@@ -69,6 +69,15 @@ public final class LittleServer: Sendable {
         try outcome.get()
     }
 
+    /// A port of the loopback that was free a moment ago, for a server that must be told one.
+    public static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port ?? 0
+        try await channel.close()
+        return port
+    }
+
     private init(channel: any Channel) {
         self.channel = channel
         port = channel.localAddress?.port ?? 0

@@ -180,7 +180,8 @@ final class Fixture: Sendable {
     /// What is said at an address and port; nil when nobody answers.
     ///
     /// - Parameter wait: milliseconds for the connection; short where none shall come about, since then all of it is waited for.
-    func exchange(in namespace: SharedDescriptor, to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws
+    func exchange(in namespace: SharedDescriptor, to address: IPv4Address, port: UInt16, wait: Int = 60_000)
+        async throws
         -> String?
     {
         try await inside(namespace) { () throws(SystemError) -> String? in
@@ -188,19 +189,19 @@ final class Fixture: Sendable {
             try InternetSocket.setTimeout(socket.raw, milliseconds: wait)
             do throws(SystemError) {
                 try InternetSocket.connect(socket.raw, address, port)
-                try InternetSocket.setTimeout(socket.raw, milliseconds: 5000)
+                try InternetSocket.setTimeout(socket.raw, milliseconds: 60_000)
                 return String(decoding: try readAll(socket.raw, limit: 1024), as: UTF8.self)
             } catch { return nil }
         }
     }
 
-    func exchange(from sandbox: NetworkSandbox, to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws
+    func exchange(from sandbox: NetworkSandbox, to address: IPv4Address, port: UInt16, wait: Int = 60_000) async throws
         -> String?
     {
         try await exchange(in: try #require(sandbox.namespace), to: address, port: port, wait: wait)
     }
 
-    func exchangeFromHost(to address: IPv4Address, port: UInt16, wait: Int = 5000) async throws -> String? {
+    func exchangeFromHost(to address: IPv4Address, port: UInt16, wait: Int = 60_000) async throws -> String? {
         try await exchange(in: hostNamespace, to: address, port: port, wait: wait)
     }
 
@@ -229,7 +230,7 @@ final class Fixture: Sendable {
     func datagramClient(to address: IPv4Address, port: UInt16) async throws -> SharedDescriptor {
         let raw = try await inside(hostNamespace) { () throws(SystemError) -> Int32 in
             let socket = try InternetSocket.make(.udp)
-            try InternetSocket.setTimeout(socket.raw, milliseconds: 5000)
+            try InternetSocket.setTimeout(socket.raw, milliseconds: 60_000)
             try InternetSocket.connect(socket.raw, address, port)
             return socket.release()
         }
@@ -252,7 +253,7 @@ final class Fixture: Sendable {
         let question = DNSMessageTests.question(name)
         let answer = try await inside(namespace) { () throws(SystemError) -> [UInt8] in
             let socket = try InternetSocket.make(transport)
-            try InternetSocket.setTimeout(socket.raw, milliseconds: 5000)
+            try InternetSocket.setTimeout(socket.raw, milliseconds: 60_000)
             try InternetSocket.connect(socket.raw, NameServer.address, 53)
             if transport == .udp {
                 try writeAll(socket.raw, question)

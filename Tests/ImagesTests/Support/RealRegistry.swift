@@ -1,5 +1,6 @@
 import CLinux
 import Failures
+import FakeRegistry
 import Linux
 import NIOCore
 import NIOPosix
@@ -19,7 +20,7 @@ struct RealRegistry: Sendable {
     {
         let root = "/var/tmp/skiff-registry-\(RandomName.make())"
         try makeDirectories("\(root)/data", mode: 0o700)
-        let port = try await freePort()
+        let port = try await LittleServer.freePort()
         var config = """
             version: 0.1
             log: {level: error, accesslog: {disabled: true}}
@@ -47,15 +48,6 @@ struct RealRegistry: Sendable {
         try outcome.get()
     }
 
-    /// A port that was free a moment ago.
-    private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port ?? 0
-        try await channel.close()
-        return port
-    }
-
     private static func start(_ arguments: [String]) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -75,7 +67,7 @@ struct RealRegistry: Sendable {
 
     /// Waits until the port takes connections, which is what the program does last.
     private static func answers(_ port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(180)
         while true {
             do {
                 let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
