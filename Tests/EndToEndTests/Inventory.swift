@@ -24,7 +24,7 @@ struct Inventory: Sendable {
             let inspected = try await daemon.skiff(["inspect"] + all + images)
             #expect(inspected.code == 0, "\(context): \(inspected.errors)")
         }
-        try checkFolders(containers: all, volumes: volumes, isResumable: isResumable, context)
+        try await checkFolders(containers: all, volumes: volumes, isResumable: isResumable, context)
         try await checkBlobs(context)
         try await checkDatabase(context)
         try await checkHost(running: running, context)
@@ -32,17 +32,25 @@ struct Inventory: Sendable {
 
     // MARK: The data root
 
+    /// What is removed goes behind the answer, so these are asked for until they are right.
     private func checkFolders(
         containers: Set<String>, volumes: Set<String>, isResumable: Bool, _ context: String
-    ) throws {
+    ) async throws {
         let root = daemon.root
-        let folders = try names(root + "/containers")
-        #expect(folders.isSubset(of: containers), "\(context): folders without container")
-        #expect(try names(root + "/volumes") == volumes, "\(context): volumes on disk and in the list")
-        #expect(try names(root + "/build/steps").isEmpty, "\(context): build steps left behind")
-        for name in try names(root + "/content/ingest") {
-            let waits = isResumable && name.utf8.count == 64
-            #expect(waits, "\(context): \(name) is left of a transfer")
+        @Sendable func wrong() throws -> [String] {
+            let folders = try names(root + "/containers").subtracting(containers).map { "\($0) has no container" }
+            let apart = try names(root + "/volumes").symmetricDifference(volumes).map {
+                "\($0) is no volume, or not here"
+            }
+            let steps = try names(root + "/build/steps").map { "\($0) is left of a build" }
+            let transfers = try names(root + "/content/ingest").filter { !isResumable || $0.utf8.count != 64 }
+                .map { "\($0) is left of a transfer" }
+            return folders + apart + steps + transfers
+        }
+        try await eventually("\(context): a folder for each container and volume, and no more") {
+            try wrong().isEmpty
+        } otherwise: {
+            (try? wrong().joined(separator: "; ")) ?? ""
         }
     }
 

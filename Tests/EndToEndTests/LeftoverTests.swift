@@ -7,8 +7,7 @@ import Testing
 struct LeftoverTests {
     @Test func nothingIsLeftOfABusySession() async throws {
         try await PrivateDaemon.with(ownNetwork: true) { daemon in
-            try await prepare(daemon)
-            let before = try Census(daemon)
+            let before = try await prepare(daemon)
             try await work(daemon)
             let during = try Census(daemon)
             for (few, many) in zip(before.counts, during.counts) {
@@ -28,8 +27,7 @@ struct LeftoverTests {
 
     @Test func whatADeadDaemonLeftIsFoundByTheNext() async throws {
         try await PrivateDaemon.with(ownNetwork: true) { daemon in
-            try await prepare(daemon)
-            let before = try Census(daemon)
+            let before = try await prepare(daemon)
             try await work(daemon)
             // A frozen process cannot die, as it could not when the machine does.
             try await daemon.must("unpause", "river-1")
@@ -42,15 +40,27 @@ struct LeftoverTests {
     }
 
     /// The default bridge, and whatever else is made once and for good at the first use.
-    private func prepare(_ daemon: PrivateDaemon) async throws {
+    ///
+    /// - Returns: what there is when a container more changes nothing.
+    private func prepare(_ daemon: PrivateDaemon) async throws -> Census {
         try await daemon.must("network", "create", "once")
         try await daemon.must("run", "--rm", "--network", "once", "-p", "0:80", "-v", "/v", "busybox", "true")
         try await daemon.must("run", "--rm", "busybox", "true")
         try await daemon.must("network", "rm", "once")
-        // Its bridge goes behind the answer.
-        try await eventually("the bridge to be gone") {
-            try Census(daemon).links.allSatisfy { !$0.hasPrefix("br-") }
+        var before = try Census(daemon)
+        for _ in 0..<20 {
+            try await daemon.must("run", "--rm", "busybox", "true")
+            // Bridges and files go behind the answer, and spare namespaces are made anew.
+            try await eventually("what was removed to be gone") {
+                let now = try Census(daemon)
+                return now.links.allSatisfy { !$0.hasPrefix("br-") } && now.groups.isEmpty && now.processes.isEmpty
+                    && !now.files.contains { $0.contains("/containers/") }
+            }
+            let now = try Census(daemon)
+            if now == before { return now }
+            before = now
         }
+        throw NeverHappened(what: "a container that changes nothing")
     }
 
     /// What is compared settles in its own time: files go behind the answer, spare namespaces are made anew.

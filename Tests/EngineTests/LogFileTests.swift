@@ -149,6 +149,17 @@ struct LogFolder: ~Copyable {
         #expect(try folder.read(LogRequest(since: Timestamp(nanoseconds: 99_000_000_000))) == [])
     }
 
+    /// The kernel stamps files by a clock that is up to a tick behind that of the records.
+    @Test func aFileThatSeemsOlderThanItsLastRecordIsReadAllTheSame() throws {
+        let folder = try LogFolder()
+        try folder.write(numbered(1...3), number: 1)
+        try folder.write(numbered(4...5))
+        let file = try Linux.open(folder.log + ".1", O_RDWR)
+        try setTimes(file.raw, seconds: 2, nanoseconds: 996_000_000)
+        let since = LogRequest(since: Timestamp(nanoseconds: 3_000_000_000))
+        #expect(try folder.read(since) == ["line 3\n", "line 4\n", "line 5\n"])
+    }
+
     @Test func streamsAreChosen() throws {
         let folder = try LogFolder()
         try folder.write([LogFolder.line("o\n", second: 1), LogFolder.line("e\n", second: 2, stream: "stderr")])

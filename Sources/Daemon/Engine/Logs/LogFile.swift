@@ -121,6 +121,10 @@ struct LogFile: ~Copyable {
 
     // MARK: Where to begin
 
+    /// How much older a file may seem than its last record: the kernel stamps files by a clock that is up to a tick behind,
+    /// and some file systems keep seconds only.
+    private static let clockDifference: Int64 = 2_000_000_000
+
     /// Opens the file and place where the wanted records begin.
     private mutating func position() throws(SystemError) {
         let numbers = LogSource.numbers(path)
@@ -144,7 +148,7 @@ struct LogFile: ~Copyable {
         }
         guard var index = numbers.indices.last else { return }
         // A file that was last written before `since` has nothing to say.
-        if let since = request.since {
+        if let since = request.since?.advanced(byNanoseconds: -Self.clockDifference) {
             while index > 0, let time = LogSource.lastWritten(path, numbers[index]), time < since { index -= 1 }
         }
         if let file = try LogSource.open(path, numbers[index]) { begin(file) }
