@@ -207,6 +207,11 @@ struct CgroupLayoutTests {
         #expect(layout.unified == "/sys/fs/cgroup")
     }
 
+    /// Without its table of mounts a host is taken for what the table says.
+    @Test func thisHostIsWhatItsTableSays() throws {
+        #expect(try CgroupLayout.detect() == CgroupLayout(mountTable: readText("/proc/self/mountinfo")))
+    }
+
     @Test(arguments: [(2, 1), (1024, 100), (262144, 10000), (0, 1), (999_999_999, 10000)])
     func sharesBecomeWeights(shares: UInt64, weight: UInt64) { #expect(CgroupV2.weight(shares: shares) == weight) }
 
