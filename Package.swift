@@ -37,13 +37,15 @@ let staticAndOrdered: [LinkerSetting] =
             ], .when(configuration: .release))
     ]
 
-/// How a program begins: with a function of `CQuickStart/SealedStart.c`, and without what `CQuickStart.c` stands in for.
+/// How a program begins: with a function of `CQuickStart/SealedStart.c`, where that is written for the processor, and without what
+/// `CQuickStart.c` stands in for.
 func beginning(with entry: String) -> [LinkerSetting] {
-    [
-        .unsafeFlags([
-            "-Xlinker", "-e", "-Xlinker", entry, "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
-        ])
-    ]
+    let search = ["-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath"]
+    #if arch(x86_64) || arch(arm64)
+        return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + search)]
+    #else
+        return [.unsafeFlags(search)]
+    #endif
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")

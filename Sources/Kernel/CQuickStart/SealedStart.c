@@ -10,7 +10,9 @@
 // again (0.3 ms; here 0.06). So neither errno nor a stack guard nor any function of the C library is there yet: those need the
 // thread's own memory, or addresses that are only filled in later.
 //
-// Where it cannot be done, `skiff_sealed_mount` stays -1, and the program sees to it in another way: ProgramSeal.
+// Where it cannot be done, `skiff_sealed_mount` stays -1, and the program sees to it in another way: ProgramSeal. On other
+// processors than these two it begins as every program does.
+#if defined(__x86_64__) || defined(__aarch64__)
 #include "CLinux.h"
 #include "CQuickStart.h"
 
@@ -29,23 +31,21 @@ static inline __attribute__((always_inline)) long early_call(long number, long a
   return result;
 }
 // The kernel's word for the first function, rdx, and its stack are what `_start` begins with.
-#define ENTRY(name, body)                                                                                         \
-  __asm__(".globl " #name "\n.type " #name ", @function\n" #name ":\n"                                            \
-          "xor %ebp, %ebp\nmov %rsp, %rdi\npush %rdx\npush %rdx\ncall " #body "\npop %rdx\npop %rdx\njmp _start\n" \
+#define ENTRY(name, body)                                                                                             \
+  __asm__(".text\n.globl " #name "\n.type " #name ", @function\n" #name ":\n"                                         \
+          "xor %ebp, %ebp\nmov %rsp, %rdi\npush %rdx\npush %rdx\ncall " #body "\npop %rdx\npop %rdx\njmp _start\n"    \
           ".size " #name ", . - " #name "\n")
-#elif defined(__aarch64__)
+#else
 static inline __attribute__((always_inline)) long early_call(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
                 x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
   __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
   return x0;
 }
-#define ENTRY(name, body)                                                                                         \
-  __asm__(".globl " #name "\n.type " #name ", %function\n" #name ":\n"                                            \
-          "mov x19, x0\nmov x0, sp\nbl " #body "\nmov x0, x19\nb _start\n"                                        \
+#define ENTRY(name, body)                                                                                             \
+  __asm__(".text\n.globl " #name "\n.type " #name ", %function\n" #name ":\n"                                         \
+          "mov x19, x0\nmov x0, sp\nbl " #body "\nmov x0, x19\nb _start\n"                                            \
           ".size " #name ", . - " #name "\n")
-#else
-#error "SealedStart.c: the beginning of a program is not written for this processor"
 #endif
 
 #define CALL1(number, a) early_call(number, (long)(a), 0, 0, 0, 0, 0)
@@ -233,3 +233,6 @@ __attribute__((used)) EARLY void skiff_seal_by_verb(unsigned long *stack) {
 
 ENTRY(skiff_start_sealed, skiff_seal_always);
 ENTRY(skiff_start_verb, skiff_seal_by_verb);
+#else
+typedef int skiff_begins_as_every_program_does;
+#endif
