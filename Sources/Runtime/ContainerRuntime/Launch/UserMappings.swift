@@ -138,9 +138,12 @@ struct UserMappings: Sendable, Equatable {
 /// Whether this process is in another user namespace than the machine's first one: being root there is no right over the
 /// host.
 ///
+/// As it was at the first question; whoever has entered another since knows that it has.
 /// File: `/proc/self/uid_map`, which shows all ids as themselves in the first one.
-public func isInUserNamespace() -> Bool {
+public func isInUserNamespace() -> Bool { beganInUserNamespace }
+
+private let beganInUserNamespace: Bool = {
     guard let map = try? readFile("/proc/self/uid_map") else { return false }
     let words = map.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
     return words.map { String(decoding: $0, as: UTF8.self) } != ["0", "0", "4294967295"]
-}
+}()

@@ -48,6 +48,13 @@ struct ExecVerb: Verb {
     func run(_ context: RuntimeContext) throws {
         let state = try context.states.read(id)
         let own = try group(of: state)
+        // Before it is asked whether the number is the container's still: from here on it is this process's.
+        let target: PidFD
+        do throws(SystemError) { target = try PidFD(state.pid) } catch {
+            // Nobody has the number, or it is a thread's now.
+            guard [ESRCH, EINVAL, ENOENT].contains(error.errno) else { throw error }
+            throw RuntimeFailure(.specification, "cannot exec in a stopped container")
+        }
         switch StateVerb.currentStatus(state, context, own) {
         case .running, .created: break
         case .paused where arguments.has("ignore-paused"): break
@@ -62,10 +69,6 @@ struct ExecVerb: Verb {
         var process = try self.process(spec)
         context.keepOutOfMemoryScore(of: &process)
         for line in process.capabilities?.warnings ?? [] { context.log.note(line) }
-        let target = try PidFD(state.pid)
-        guard processStartTime(state.pid) == state.startTime else {
-            throw RuntimeFailure(.specification, "cannot exec in a stopped container")
-        }
         let detach = arguments.has("detach")
         let consoleSocket = arguments.last("console-socket").flatMap { $0.isEmpty ? nil : $0 }
         try Terminal.check(process, socket: consoleSocket, detached: detach)
