@@ -58,6 +58,39 @@ struct SecurityTests {
         #expect(before.st_size == after.st_size)
     }
 
+    /// CVE-2019-5736: nor where the administrator lets no file in memory be run, which the empty one has to be.
+    @Test(
+        .enabled(
+            if: exists("/proc/sys/vm/memfd_noexec") && access("/usr/bin/unshare", X_OK) == 0,
+            "needs vm.memfd_noexec (Linux 6.3) and unshare"))
+    func theProgramIsReadOnlyWhereTheEmptyFileIsRefused() throws {
+        defer { bundle.remove() }
+        try bundle.write(command: ["true"])
+        // The setting is that of a pid namespace.
+        let script = """
+            set -e
+            echo 2 > /proc/sys/vm/memfd_noexec
+            runtime="$1 --root $2/state"
+            $runtime create --bundle $2 $3 > /dev/null 2>&1
+            pid=$($runtime state $3 | sed -n 's/.*"pid": *\\([0-9]*\\).*/\\1/p')
+            exec 3< /proc/$pid/exe
+            $runtime delete --force $3
+            cmp /proc/self/fd/3 $1 && echo the program
+            (echo x >> /proc/self/fd/3) 2> /dev/null || echo read-only
+            """
+        let out = bundle.path + "/out"
+        let output = try open(out, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+        let pid = try Spawn(
+            "/usr/bin/unshare",
+            arguments: [
+                "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "-", Bundle.program(), bundle.path,
+                bundle.id,
+            ], environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], descriptors: [(output.raw, 1), (output.raw, 2)]
+        ).start()
+        _ = try PidFD(pid).wait()
+        #expect(try readText(out) == "the program\nread-only\n")
+    }
+
     /// A standard stream its caller has closed does not become one of what the runtime opens first.
     @Test func aClosedStreamIsNotTheProgramsMount() throws {
         defer { bundle.remove() }
