@@ -148,7 +148,7 @@ func eventually(
     throw NeverHappened(what: instead.isEmpty ? what : "\(what); there is: \(instead)")
 }
 
-/// Lets time pass for others.
+/// Lets time pass for others: between two looks of a poll whose end is asserted, or up to the moment at which a daemon is killed.
 func pause(milliseconds: Int) async throws {
     try await onThread {
         var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)

@@ -106,6 +106,7 @@ struct TerminalTests {
 
     @Test(arguments: Client.allCases) func whatWasTypedBeforeLeavingArrives(client: Client) async throws {
         try await client.session { cli in
+            // Output in which the keys are to be found, and not so much that the log on disk is what is tested.
             let script = "(while :; do echo noise; usleep 500; done) & read x; echo \"$x\" > /said; sleep 1000"
             try await cli.must("run", "-d", "-it", "--name", "noisy", "busybox", "sh", "-c", script)
             try await cli.live("attach", "noisy", on: Self.screen) { attached in

@@ -148,8 +148,8 @@ struct ShimLogTests {
                         let count = try few.withUnsafeMutableBytes { try Linux.read(dripping.socket.raw, into: $0) }
                         total += count
                         if count == 0 { return total }
+                        // Slow on purpose: that is what is cut off. What was sent before the cut is read without a pause.
                         var pause = timespec(tv_sec: 0, tv_nsec: 10_000_000)
-                        // What was sent before the cut is read without a pause.
                         if !isOver.isUp { nanosleep(&pause, nil) }
                     }
                 }

@@ -4,40 +4,13 @@
 // call the C library, which keeps errno there and allocates without locks in a program that has made no thread. So the
 // system calls are made by hand, on a stack that is set aside.
 #include "CLinux.h"
+#include "RawCall.h"
 
 #include <linux/futex.h>
 #include <linux/if.h>
 #include <linux/sockios.h>
 
-#if defined(__x86_64__)
-static inline long call(long number, long a, long b, long c, long d, long e, long f) {
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  long result;
-  __asm__ volatile("syscall"
-                   : "=a"(result)
-                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return result;
-}
-#elif defined(__aarch64__)
-static inline long call(long number, long a, long b, long c, long d, long e, long f) {
-  register long x8 __asm__("x8") = number;
-  register long x0 __asm__("x0") = a;
-  register long x1 __asm__("x1") = b;
-  register long x2 __asm__("x2") = c;
-  register long x3 __asm__("x3") = d;
-  register long x4 __asm__("x4") = e;
-  register long x5 __asm__("x5") = f;
-  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-  return x0;
-}
-#else
-#define SKIFF_NO_SIDE_TASK 1
-#endif
-
-#ifdef SKIFF_NO_SIDE_TASK
+#ifndef SKIFF_HAS_RAW_CALL
 
 int skiff_begin_network(int channel) {
   (void)channel;
@@ -66,9 +39,9 @@ static long bring_up(int socket) {
     struct nlmsgerr error;
     char rest[256];
   } answer;
-  long result = call(SYS_sendto, socket, (long)&request, sizeof request, 0, 0, 0);
+  long result = skiff_raw_call(SYS_sendto, socket, (long)&request, sizeof request, 0, 0, 0);
   if (result < 0) return result;
-  result = call(SYS_recvfrom, socket, (long)&answer, sizeof answer, 0, 0, 0);
+  result = skiff_raw_call(SYS_recvfrom, socket, (long)&answer, sizeof answer, 0, 0, 0);
   if (result < 0) return result;
   if (result < (long)(sizeof answer.header + sizeof answer.error.error) || answer.header.nlmsg_type != NLMSG_ERROR)
     return -EPROTO;
@@ -92,16 +65,16 @@ static void tell(int channel, unsigned char step, long result, int descriptor) {
     message.msg_control = &control;
     message.msg_controllen = sizeof control;
   }
-  call(SYS_sendmsg, channel, (long)&message, MSG_NOSIGNAL, 0, 0, 0);
+  skiff_raw_call(SYS_sendmsg, channel, (long)&message, MSG_NOSIGNAL, 0, 0, 0);
 }
 
 static int make_network(void *argument) {
   int channel = (int)(long)argument;
-  long socket = -1, result = call(SYS_unshare, CLONE_NEWNET, 0, 0, 0, 0, 0);
+  long socket = -1, result = skiff_raw_call(SYS_unshare, CLONE_NEWNET, 0, 0, 0, 0, 0);
   unsigned char step = 1;
   if (result >= 0) {
     step = 2;
-    result = socket = call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, 0, 0, 0);
+    result = socket = skiff_raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, 0, 0, 0);
   }
   if (result >= 0) {
     step = 3;
@@ -110,11 +83,11 @@ static int make_network(void *argument) {
   if (result >= 0) {
     step = 4;
     // A socket knows its namespace: no path is asked for it, in whatever procfs there is.
-    result = call(SYS_ioctl, socket, SIOCGSKNS, 0, 0, 0, 0);
+    result = skiff_raw_call(SYS_ioctl, socket, SIOCGSKNS, 0, 0, 0, 0);
   }
   tell(channel, step, result, (int)result);
-  if (result >= 0) call(SYS_close, result, 0, 0, 0, 0, 0);
-  if (socket >= 0) call(SYS_close, socket, 0, 0, 0, 0, 0);
+  if (result >= 0) skiff_raw_call(SYS_close, result, 0, 0, 0, 0, 0);
+  if (socket >= 0) skiff_raw_call(SYS_close, socket, 0, 0, 0, 0, 0);
   return 0;
 }
 
@@ -129,7 +102,7 @@ int skiff_begin_network(int channel) {
 void skiff_await_network(void) {
   int seen;
   while ((seen = __atomic_load_n(&running, __ATOMIC_ACQUIRE)) != 0)
-    call(SYS_futex, (long)&running, FUTEX_WAIT, seen, 0, 0, 0);
+    skiff_raw_call(SYS_futex, (long)&running, FUTEX_WAIT, seen, 0, 0, 0);
 }
 
 #endif

@@ -1,8 +1,8 @@
 // How the C library of a small static program begins, without asking the processor what it is.
 //
-// glibc asks it some forty times, at every start, for its caches and instructions, to choose among ways to copy memory. On a
-// virtual machine each `cpuid` is a way out to the host and back, 4 microseconds: 0.2 ms for a program that lives for one, and
-// copies a few kilobytes. Here the questions are left out, which chooses the ways that every x86-64 processor knows.
+// glibc asks it 43 times, at every start, for its caches and instructions, to choose among ways to copy memory. On a virtual
+// machine each `cpuid` is a way out to the host and back, 4 microseconds: 0.2 ms for a program that lives for one, and copies
+// a few kilobytes. Here the questions are left out, which chooses the ways that every x86-64 processor knows.
 //
 // The function stands in for glibc's own of the same name, in libc.a's libc-start.o, which stays out of the program. What it
 // calls and sets are glibc's parts of a start, in glibc's order, which belong to one version of it: with any other this file is

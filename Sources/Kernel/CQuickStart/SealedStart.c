@@ -7,12 +7,13 @@
 //
 // The kernel forgets a process's program only when none of its segments is mapped from it any more. Done here, mapping them
 // again is all there is to it: later, each page that was written to has to be carried over, and what was touched is touched
-// again (0.3 ms; here 0.06). So neither errno nor a stack guard nor any function of the C library is there yet: those need the
+// again (0.3 ms; here 0.1). So neither errno nor a stack guard nor any function of the C library is there yet: those need the
 // thread's own memory, or addresses that are only filled in later.
 //
 // Where it cannot be done, `skiff_sealed_mount` stays -1, and the program sees to it in another way: ProgramSeal. On other
 // processors than these two it begins as every program does.
-#if defined(__x86_64__) || defined(__aarch64__)
+#include "RawCall.h"
+#ifdef SKIFF_HAS_RAW_CALL
 #include "CLinux.h"
 #include "CQuickStart.h"
 
@@ -21,36 +22,21 @@
 #define EARLY __attribute__((no_stack_protector, noinline))
 
 #if defined(__x86_64__)
-static inline __attribute__((always_inline)) long early_call(long number, long a, long b, long c, long d, long e, long f) {
-  long result;
-  register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-  __asm__ volatile("syscall"
-                   : "=a"(result)
-                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return result;
-}
 // The kernel's word for the first function, rdx, and its stack are what `_start` begins with.
 #define ENTRY(name, body)                                                                                             \
   __asm__(".text\n.globl " #name "\n.type " #name ", @function\n" #name ":\n"                                         \
           "xor %ebp, %ebp\nmov %rsp, %rdi\npush %rdx\npush %rdx\ncall " #body "\npop %rdx\npop %rdx\njmp _start\n"    \
           ".size " #name ", . - " #name "\n")
 #else
-static inline __attribute__((always_inline)) long early_call(long number, long a, long b, long c, long d, long e, long f) {
-  register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
-                x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-  return x0;
-}
 #define ENTRY(name, body)                                                                                             \
   __asm__(".text\n.globl " #name "\n.type " #name ", %function\n" #name ":\n"                                         \
           "mov x19, x0\nmov x0, sp\nbl " #body "\nmov x0, x19\nb _start\n"                                            \
           ".size " #name ", . - " #name "\n")
 #endif
 
-#define CALL1(number, a) early_call(number, (long)(a), 0, 0, 0, 0, 0)
-#define CALL3(number, a, b, c) early_call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define CALL5(number, a, b, c, d, e) early_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define CALL1(number, a) skiff_raw_call(number, (long)(a), 0, 0, 0, 0, 0)
+#define CALL3(number, a, b, c) skiff_raw_call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL5(number, a, b, c, d, e) skiff_raw_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 
 // A loop that stays one: nothing of string.h can be called yet.
 #define KEEP __asm__ volatile("" ::: "memory")
@@ -141,7 +127,7 @@ static EARLY void map_again(const struct start *start, long file) {
     unsigned long end = (last + page - 1) / page * page;
     int protection = (header->p_flags & PF_R ? PROT_READ : 0) | (header->p_flags & PF_W ? PROT_WRITE : 0) |
                      (header->p_flags & PF_X ? PROT_EXEC : 0);
-    long at = early_call(SYS_mmap, (long)first, (long)(end - first), protection, MAP_PRIVATE | MAP_FIXED, file,
+    long at = skiff_raw_call(SYS_mmap, (long)first, (long)(end - first), protection, MAP_PRIVATE | MAP_FIXED, file,
                          (long)(header->p_offset / page * page));
     // The old segment may be gone by now.
     if (at != (long)first) CALL1(SYS_exit_group, 127);
@@ -210,7 +196,10 @@ static EARLY void seal(unsigned long *stack) {
   int is_sealed = (program >= 0 && set_program(&start, program) == 0) || set_program(&start, file) == 0;
   if (program >= 0) CALL1(SYS_close, program);
   CALL1(SYS_close, file);
-  if (is_sealed) skiff_sealed_mount = (int)tree;
+  if (is_sealed)
+    skiff_sealed_mount = (int)tree;
+  else
+    CALL1(SYS_close, tree);
 }
 
 static EARLY int is_word(const char *text, const char *word) {

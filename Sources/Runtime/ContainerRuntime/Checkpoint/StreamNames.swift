@@ -34,7 +34,7 @@ public struct StreamNames: Sendable, Equatable {
     }
 
     static func file(mount: Int, inode: UInt64) -> String {
-        "file[\(hexadecimal(UInt64(mount))):\(hexadecimal(inode))]"
+        "file[\(hexadecimal(UInt64(bitPattern: Int64(mount)))):\(hexadecimal(inode))]"
     }
 
     /// The mount of an open file; `/proc/<pid>/fdinfo/<fd>`.
