@@ -10,12 +10,13 @@ let strict: [SwiftSetting] = [
 ]
 
 /// What the modules of the small programs are compiled with: each function in a section of its own, for the linker to order,
-/// and without the libraries for tasks and regular expressions, which are linked where a module merely could use them.
+/// with the records of generic structures and enumerations, which are otherwise made at every start, and without the libraries for tasks and regular expressions, which are linked where a module merely could use them.
 let small: [SwiftSetting] =
     strict + [
         .unsafeFlags(
             [
                 "-Xfrontend", "-function-sections",
+                "-Xfrontend", "-prespecialize-generic-metadata",
                 "-Xfrontend", "-disable-implicit-string-processing-module-import",
                 "-Xfrontend", "-disable-implicit-concurrency-module-import",
             ], .when(configuration: .release))
@@ -37,14 +38,23 @@ let staticAndOrdered: [LinkerSetting] =
             ], .when(configuration: .release))
     ]
 
+/// The code of such a program where the kernel can map it by one page of 2 MiB: `CQuickStart/SealedStart.c`.
+let alignedToHugePages: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-Xlinker", "-z", "-Xlinker", "separate-loadable-segments", "-Xlinker", "-z", "-Xlinker", "max-page-size=2097152"],
+        .when(configuration: .release))
+]
+
 /// How a program begins: with a function of `CQuickStart/SealedStart.c`, where that is written for the processor, and without what
-/// `CQuickStart.c` stands in for.
+/// `CQuickStart.c` and `GenericTypes.c` stand in for.
 func beginning(with entry: String) -> [LinkerSetting] {
-    let search = ["-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath"]
+    let replaced = [
+        "swift_copyAuxiliaryExecutablePath", "swift_getCanonicalPrespecializedGenericMetadata",
+    ].flatMap { ["-Xlinker", "--wrap=\($0)"] }
     #if arch(x86_64) || arch(arm64)
-        return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + search)]
+        return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + replaced)]
     #else
-        return [.unsafeFlags(search)]
+        return [.unsafeFlags(replaced)]
     #endif
 }
 
@@ -124,7 +134,7 @@ let package = Package(
         .executableTarget(
             name: "skiff-runtime", dependencies: ["CLinux", "CQuickStart", "ContainerRuntime", "JSON", "Linux", "OCI"],
             path: "Sources/Runtime/skiff-runtime", swiftSettings: small,
-            linkerSettings: staticAndOrdered + beginning(with: "skiff_start_verb")),
+            linkerSettings: staticAndOrdered + alignedToHugePages + beginning(with: "skiff_start_verb")),
         // The supervisor that stays with a container when the daemon goes.
         .executableTarget(
             name: "skiff-shim",

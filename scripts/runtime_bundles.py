@@ -5,14 +5,22 @@ CALLS = ["read", "write", "open", "openat", "close", "execve", "exit", "exit_gro
          "arch_prctl", "set_tid_address", "rt_sigaction", "rt_sigprocmask", "nanosleep", "clock_nanosleep", "fstat",
          "newfstatat", "ioctl", "getuid", "wait4", "prlimit64", "getrandom", "set_robust_list", "rseq", "readlink"]
 
+DEVICES = [{"allow": False, "access": "rwm"}] + [
+    {"allow": allow, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+    for allow, major, minor in [(True, 1, 5), (True, 1, 3), (True, 1, 9), (True, 1, 8), (True, 5, 0), (True, 5, 1), (False, 10, 229)]]
+
 
 def documents(plain, command):
     """What engines ask for, and the same in a user namespace."""
     linux = plain["linux"]
     plain["process"].update(args=command, terminal=False)
+    plain["process"].update(oomScoreAdj=0)
+    plain["process"].pop("rlimits", None)
+    plain["process"].pop("noNewPrivileges", None)
     plain["hostname"] = "bundle"
     plain["mounts"].append({"destination": "/etc/hosts", "type": "bind", "source": "/etc/hosts", "options": ["rbind", "ro"]})
-    linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "0"}
+    linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 65535"}
+    linux["resources"] = {"devices": DEVICES, "memory": {"disableOOMKiller": False}, "blockIO": {}}
     linux["seccomp"] = {
         "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
         "syscalls": [{"names": CALLS, "action": "SCMP_ACT_ALLOW"},

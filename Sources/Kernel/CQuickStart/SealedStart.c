@@ -210,14 +210,33 @@ static EARLY int is_word(const char *text, const char *word) {
   return *text == *word;
 }
 
+// What most runs need of the program's code lies side by side at its beginning (functions.order), and the linker puts that where
+// a page of 2 MiB can begin. Asked to, the kernel reads it from disk as one such page and maps it at once, instead of 64 KiB at
+// each of forty faults, and unmaps it at once. Where the file came into memory otherwise, nothing changes.
+static EARLY void map_code_at_once(unsigned long *stack) {
+  const unsigned long size = 2UL << 20;
+  struct start start;
+  if (!read_start(&start, stack)) return;
+  for (unsigned long index = 0; index < start.count; index++) {
+    const Elf64_Phdr *header = start.headers + index;
+    if (header->p_type != PT_LOAD || !(header->p_flags & PF_X)) continue;
+    unsigned long first = start.base + header->p_vaddr;
+    if (first % size == 0 && header->p_offset % size == 0 && header->p_filesz >= size)
+      CALL3(SYS_madvise, first, size, MADV_HUGEPAGE);
+  }
+}
+
 __attribute__((used)) EARLY void skiff_seal_always(unsigned long *stack) { seal(stack); }
 
 // Whether one of the words is a verb that enters containers; that it is the verb is not known yet.
 __attribute__((used)) EARLY void skiff_seal_by_verb(unsigned long *stack) {
   const char **word = (const char **)(stack + 1);
   while (*word && *++word)
-    if (is_word(*word, "create") || is_word(*word, "exec") || is_word(*word, "run") || is_word(*word, "restore"))
-      return seal(stack);
+    if (is_word(*word, "create") || is_word(*word, "exec") || is_word(*word, "run") || is_word(*word, "restore")) {
+      seal(stack);
+      break;
+    }
+  map_code_at_once(stack);
 }
 
 ENTRY(skiff_start_sealed, skiff_seal_always);
