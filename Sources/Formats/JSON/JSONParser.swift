@@ -69,15 +69,17 @@ extension JSON {
     /// Only an object is set aside, by the rule for members of one name the last of them. Of its text nothing is proven but
     /// that its brackets and strings end.
     ///
-    /// - Parameter path: the names of the objects around it, and its own.
+    /// - Parameters:
+    ///   - path: the names of the objects around it, and its own.
+    ///   - names: members of those objects that are left out where they are objects or arrays, for who does not need them.
     public static func parse(
-        _ bytes: [UInt8], settingAside path: [String], limits: Limits = .standard
+        _ bytes: [UInt8], settingAside path: [String], leavingOut names: [String] = [], limits: Limits = .standard
     ) throws(ParseError) -> (document: JSON, aside: Range<Int>?) {
         try bytes.withUnsafeBytes { raw -> Result<(document: JSON, aside: Range<Int>?), ParseError> in
             do throws(ParseError) {
                 guard raw.count <= limits.bytes else { throw ParseError(reason: .tooLarge, offset: limits.bytes) }
                 var parser = JSONParser(bytes: raw, limits: limits)
-                return .success((try parser.document(settingAside: path), parser.aside))
+                return .success((try parser.document(settingAside: path, leavingOut: names), parser.aside))
             } catch { return .failure(error) }
         }.get()
     }
@@ -101,6 +103,8 @@ struct JSONParser {
     private var scratch: [UInt8] = []
     /// The names on the way to what is set aside; empty for nothing.
     private var path: [String] = []
+    /// Of the objects on that way, the members that are passed over.
+    private var unwanted: [String] = []
     /// Where its text is.
     private(set) var aside: Range<Int>?
 
@@ -110,8 +114,11 @@ struct JSONParser {
         values = limits.values
     }
 
-    mutating func document(settingAside path: [String] = []) throws(JSON.ParseError) -> JSON {
+    mutating func document(
+        settingAside path: [String] = [], leavingOut names: [String] = []
+    ) throws(JSON.ParseError) -> JSON {
         self.path = path
+        unwanted = names
         skipSpace()
         let value = try value(at: path.isEmpty ? nil : 0)
         skipSpace()
@@ -154,7 +161,11 @@ struct JSONParser {
                 try expect(UInt8(ascii: ":"))
                 skipSpace()
                 guard let part, key == path[part] else {
-                    object[key] = try value()
+                    if part != nil, unwanted.contains(key), isBracket {
+                        _ = try skipBrackets()
+                    } else {
+                        object[key] = try value()
+                    }
                     continue
                 }
                 aside = nil
@@ -162,7 +173,7 @@ struct JSONParser {
                     object[key] = try value(at: part + 1)
                 } else if position < bytes.count, bytes[position] == UInt8(ascii: "{") {
                     object[key] = nil
-                    aside = try skipObject()
+                    aside = try skipBrackets()
                 } else {
                     object[key] = try value()
                 }
@@ -172,8 +183,12 @@ struct JSONParser {
         return .object(object)
     }
 
-    /// Passes over an object, by its brackets and the ends of strings.
-    private mutating func skipObject() throws(JSON.ParseError) -> Range<Int> {
+    private var isBracket: Bool {
+        position < bytes.count && (bytes[position] == UInt8(ascii: "{") || bytes[position] == UInt8(ascii: "["))
+    }
+
+    /// Passes over an object or an array, by its brackets and the ends of strings.
+    private mutating func skipBrackets() throws(JSON.ParseError) -> Range<Int> {
         let start = position
         var open = 0
         while position < bytes.count {

@@ -108,7 +108,7 @@ enum ContainerGroup {
 
 /// The container's cgroup on this host.
 func group(of state: ContainerState) throws -> Cgroup {
-    let layout = try CgroupLayout.detect()
+    let layout = try CgroupLayout.find(state.hierarchies)
     var group =
         state.cgroup.isEmpty ? Cgroup.none(layout) : try Cgroup(path: state.cgroup, layout: layout, scope: state.scope)
     group.resctrl = state.resctrl

@@ -45,6 +45,45 @@ public struct CgroupLayout: Sendable, Hashable {
         return CgroupLayout(mountTable: try readFile("/proc/self/mountinfo"))
     }
 
+    /// The layout a container was made in, where its first hierarchy still stands, and else the one there is now.
+    ///
+    /// - Parameter record: a layout's ``record``; empty where none was kept.
+    public static func find(_ record: String) throws(SystemError) -> CgroupLayout {
+        let kept = CgroupLayout(record: record)
+        guard let first = kept.hierarchies.first, let directory = try? open(first.mountPoint, O_PATH | O_DIRECTORY),
+            (try? fileSystemType(of: directory.raw)) == Int(CGROUP_SUPER_MAGIC)
+        else { return try detect() }
+        return kept
+    }
+
+    /// The v1 hierarchies for who has to find them again without the table of mounts, empty on v2: options and mount point of
+    /// each, and the unified one with none, as `/proc/<pid>/cgroup` has controllers and path.
+    /// ```
+    /// cpu,cpuacct:/sys/fs/cgroup/cpu,cpuacct name=systemd:/sys/fs/cgroup/systemd :/sys/fs/cgroup/unified
+    /// ```
+    public var record: String {
+        guard isV1 else { return "" }
+        var record = ""
+        for hierarchy in hierarchies {
+            record += hierarchy.options.joined(separator: ",") + ":" + hierarchy.mountPoint + " "
+        }
+        return record + ":" + unified
+    }
+
+    init(record: String) {
+        hierarchies = []
+        unified = ""
+        for entry in Array(record.utf8).split(separator: UInt8(ascii: " ")) {
+            guard let colon = entry.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let mountPoint = String(decoding: entry[(colon + 1)...], as: UTF8.self)
+            if colon == entry.startIndex {
+                unified = mountPoint
+            } else {
+                add(entry[..<colon], at: mountPoint)
+            }
+        }
+    }
+
     private init(unified: String) {
         hierarchies = []
         self.unified = unified
@@ -100,19 +139,24 @@ public struct CgroupLayout: Sendable, Hashable {
             // The first one is the host's; others are a container's or a test's view.
             if unified.isEmpty { unified = mountPoint }
         case "cgroup":
-            let words = fields[dash + 3].split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
-            let named = words.filter { $0.hasPrefix("name=") }
-            let controllers = words.filter { Self.controllers.contains($0) }
-            guard mountPoint.hasPrefix("/sys/fs/cgroup/"), let name = mountPoint.split(separator: "/").last,
-                !hierarchies.contains(where: { $0.options == named + controllers })
-            else { return }
-            hierarchies.append(
-                Hierarchy(
-                    name: String(name), mountPoint: mountPoint, options: named + controllers,
-                    controllers: controllers,
-                    aliases: controllers.count > 1 ? controllers.filter { $0 != name } : []))
+            if mountPoint.hasPrefix("/sys/fs/cgroup/") { add(fields[dash + 3], at: mountPoint) }
         default: break
         }
+    }
+
+    /// - Parameter options: a name and controllers, between others or not.
+    private mutating func add(_ options: ArraySlice<UInt8>, at mountPoint: String) {
+        let words = options.split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
+        let named = words.filter { $0.hasPrefix("name=") }
+        let controllers = words.filter { Self.controllers.contains($0) }
+        guard let slash = mountPoint.utf8.lastIndex(of: UInt8(ascii: "/")),
+            !hierarchies.contains(where: { $0.options == named + controllers })
+        else { return }
+        let name = String(mountPoint[mountPoint.utf8.index(after: slash)...])
+        hierarchies.append(
+            Hierarchy(
+                name: name, mountPoint: mountPoint, options: named + controllers, controllers: controllers,
+                aliases: controllers.count > 1 ? controllers.filter { $0 != name } : []))
     }
 
     private static let controllers = [

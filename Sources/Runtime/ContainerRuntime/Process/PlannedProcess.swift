@@ -87,10 +87,25 @@ struct PlannedProcess: Sendable {
 
     /// Each variable once, with its last value in its first place: most programs would take the first.
     private static func unique(_ environment: [String]) -> [String] {
-        var places: [Substring: Int] = [:]
+        // A few are compared sooner than a table is made.
+        guard environment.count <= 64 else { return uniqueOfMany(environment) }
         var result: [String] = []
         for entry in environment {
-            let name = entry.prefix { $0 != "=" }
+            let name = name(of: entry)
+            if let place = result.firstIndex(where: { Self.name(of: $0).elementsEqual(name) }) {
+                result[place] = entry
+            } else {
+                result.append(entry)
+            }
+        }
+        return result
+    }
+
+    private static func uniqueOfMany(_ environment: [String]) -> [String] {
+        var places: [String: Int] = [:]
+        var result: [String] = []
+        for entry in environment {
+            let name = String(decoding: name(of: entry), as: UTF8.self)
             if let place = places[name] {
                 result[place] = entry
             } else {
@@ -99,6 +114,10 @@ struct PlannedProcess: Sendable {
             }
         }
         return result
+    }
+
+    private static func name(of entry: String) -> Substring.UTF8View {
+        entry.utf8.prefix { $0 != UInt8(ascii: "=") }
     }
 
     /// The value of a variable of the process's environment; the last one counts.

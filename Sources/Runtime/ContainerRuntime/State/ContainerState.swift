@@ -25,6 +25,9 @@ public struct ContainerState: Sendable {
     /// When the process began, in the kernel's own ticks since boot: with it a reused number is told apart.
     public var startTime: UInt64
     public var cgroup: String
+    /// The host's cgroup v1 hierarchies as they were found, ``CgroupLayout/record``: the table of mounts has a line for each of
+    /// every container.
+    public var hierarchies = ""
     /// The unit the cgroup belongs to, where systemd made it.
     public var scope: SystemdScope?
     /// The group of cache and memory bandwidth it is in.
@@ -151,10 +154,10 @@ public struct StateDirectory: Sendable {
         return spec
     }
 
-    /// The same, with the filter as text.
-    public func document(of id: String) throws(RuntimeFailure) -> RuntimeDocument {
+    /// Of the same, what holds for a process that enters, with the filter as text.
+    public func document(forEntering id: String) throws(RuntimeFailure) -> RuntimeDocument {
         let bytes = try config(of: id)
-        guard let document = try? RuntimeDocument(bytes) else { throw Self.damaged(id) }
+        guard let document = try? RuntimeDocument(bytes, isForEntry: true) else { throw Self.damaged(id) }
         return document
     }
 
@@ -240,6 +243,7 @@ extension ContainerState {
             "created": .string(created), "ownsProcesses": .bool(ownsProcesses),
         ]
         if !annotations.isEmpty { object["annotations"] = JSON(annotations) }
+        if !hierarchies.isEmpty { object["hierarchies"] = .string(hierarchies) }
         if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
         if let resctrl { object["resctrl"] = resctrl.json }
         if !hooks.isEmpty { object["hooks"] = hooks.json }
@@ -262,6 +266,7 @@ extension ContainerState {
         self.startTime = startTime
         self.created = created
         ownsProcesses = json["ownsProcesses"]?.boolValue ?? false
+        hierarchies = json["hierarchies"]?.stringValue ?? ""
         resctrl = json["resctrl"].flatMap { ResctrlGroup(json: $0) }
         if let scope = json["scope"], let unit = scope["unit"]?.stringValue {
             self.scope = SystemdScope(unit: unit, isUser: scope["user"]?.boolValue ?? false)

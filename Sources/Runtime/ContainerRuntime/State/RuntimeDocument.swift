@@ -11,12 +11,19 @@ public struct RuntimeDocument: Sendable {
     private let text: [UInt8]
     private let rules: Range<Int>?
 
+    /// - Parameter isForEntry: whether only what holds for each of the container's processes is asked for: its mounts, limits,
+    ///   devices and hooks are left out.
     /// - Throws: `JSON.ParseError` or `Failure`, for what is not such a document.
-    public init(_ text: [UInt8]) throws {
-        let (document, rules) = try JSON.parse(text, settingAside: ["linux", "seccomp"])
+    public init(_ text: [UInt8], isForEntry: Bool = false) throws {
+        let (document, rules) = try JSON.parse(
+            text, settingAside: ["linux", "seccomp"], leavingOut: isForEntry ? Self.onlyForCreation : [])
         spec = try RuntimeSpec(json: document)
         self.text = text
         self.rules = rules
+    }
+
+    private static var onlyForCreation: [String] {
+        ["mounts", "hooks", "resources", "devices", "maskedPaths", "readonlyPaths", "sysctl"]
     }
 
     /// The filter's program and what the document says of it, as ``SeccompFilter/program(forText:)`` has it; nil where it has none.

@@ -105,6 +105,7 @@ struct ContainerRequest {
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
+            state.hierarchies = cgroup.layout.record
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             let resources = spec.linux.resources
             func finish() throws(RuntimeFailure) { try cgroup.finish(resources, isWhole: network != nil) }

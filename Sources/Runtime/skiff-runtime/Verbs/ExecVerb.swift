@@ -62,7 +62,7 @@ struct ExecVerb: Verb {
             throw RuntimeFailure(.specification, "cannot exec in a paused container (use --ignore-paused to wait)")
         case .stopped: throw RuntimeFailure(.specification, "cannot exec in a stopped container")
         }
-        let document = try context.states.document(of: id)
+        let document = try context.states.document(forEntering: id)
         var spec = document.spec
         let filter = try document.filter(by: SeccompFilter(cache: context.states.filters))
         spec.linux.seccomp = filter?.seccomp

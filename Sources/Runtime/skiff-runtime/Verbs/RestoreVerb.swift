@@ -78,6 +78,7 @@ struct RestoreVerb: Verb {
             let cgroup = try ContainerGroup.make(spec, id: id, context)
             made = cgroup
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
+            state.hierarchies = cgroup.layout.record
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             if spec.process?.terminal != true { state.streams = StreamNames.own().names }
             let restore = ContainerRestore(
