@@ -89,8 +89,12 @@ public struct ProcessorSet: Sendable, Hashable {
 
     private init(words: [UInt]) { self.words = words }
 
-    /// As many as the kernel can be built for; it takes of them what the machine and the process's cpuset have.
-    public static let all = ProcessorSet(words: [UInt](repeating: .max, count: 128))
+    /// Lets this process, and those it makes from now on, run on all the machine and its cpuset have.
+    ///
+    /// C function: `sched_setaffinity`, with as many as the kernel can be built for.
+    public static func unconfine() throws(SystemError) {
+        try check("sched_setaffinity") { skiff_sched_unset_affinity() }
+    }
 
     /// Those this process may run on.
     ///

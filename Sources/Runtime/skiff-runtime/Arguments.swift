@@ -32,8 +32,13 @@ struct Arguments {
         let description: String
     }
 
+    private struct Given {
+        let flag: String
+        let value: String
+    }
+
     /// In the order they were given; a dictionary would cost more than the few look-ups.
-    private var values: [(flag: String, value: String)] = []
+    private var values: [Given] = []
     private var switches: [String] = []
     private(set) var rest: [String] = []
 
@@ -62,7 +67,7 @@ struct Arguments {
                 guard let value = attached ?? words.popFirst() else {
                     throw Misuse(description: "flag --\(flag.name) needs a value")
                 }
-                values.append((flag.name, value))
+                values.append(Given(flag: flag.name, value: value))
                 continue
             }
             switch attached {

@@ -42,23 +42,25 @@ struct Foreground: ~Copyable {
         if let end = try reapAndDrain() { return end }
         while true {
             let typed = reads && master != nil && pending.isEmpty
-            let events = try poll([
-                (signals.raw, Int16(POLLIN)),
-                (master ?? -1, Int16(POLLIN) | (pending.isEmpty ? 0 : Int16(POLLOUT))),
-                (typed ? 0 : -1, Int16(POLLIN)), (readiness?.raw ?? -1, Int16(POLLIN)),
-            ])
-            if events[3] != 0 { readMessages() }
-            if let master, events[1] != 0 {
+            var entries = [
+                pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: master ?? -1, events: Int16(POLLIN) | (pending.isEmpty ? 0 : Int16(POLLOUT)), revents: 0),
+                pollfd(fd: typed ? 0 : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: readiness?.raw ?? -1, events: Int16(POLLIN), revents: 0),
+            ]
+            try poll(&entries)
+            if entries[3].revents != 0 { readMessages() }
+            if let master, entries[1].revents != 0 {
                 try takeOutput(master)
                 try giveInput(master)
                 // Nobody holds the other side at the moment: a poll would say so again and again.
-                if events[1] & Int16(POLLHUP) != 0, events[1] & Int16(POLLIN) == 0 {
+                if entries[1].revents & Int16(POLLHUP) != 0, entries[1].revents & Int16(POLLIN) == 0 {
                     if let end = try awaitSignal() { return end }
                     continue
                 }
             }
-            if events[2] != 0, let master { try takeInput(master) }
-            if events[0] != 0, let end = try handleSignals() { return end }
+            if entries[2].revents != 0, let master { try takeInput(master) }
+            if entries[0].revents != 0, let end = try handleSignals() { return end }
         }
     }
 

@@ -284,6 +284,11 @@ static inline int skiff_sched_setattr(pid_t pid, const struct skiff_sched_attr *
 static inline long skiff_sched_setaffinity(pid_t pid, size_t size, const void *mask) {
   return syscall(SYS_sched_setaffinity, pid, size, mask);
 }
+static inline long skiff_sched_unset_affinity(void) {
+  unsigned char all[1024];
+  __builtin_memset(all, 0xff, sizeof all);
+  return syscall(SYS_sched_setaffinity, 0, sizeof all, all);
+}
 static inline long skiff_sched_getaffinity(pid_t pid, size_t size, void *mask) {
   return syscall(SYS_sched_getaffinity, pid, size, mask);
 }

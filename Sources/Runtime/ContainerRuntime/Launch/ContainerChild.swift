@@ -44,7 +44,7 @@ struct ContainerChild {
             if plan.createsIPCNamespace { try step(.namespaces) { () throws(SystemError) in try leave(.ipc) } }
         }
         // Whoever calls may be confined itself; the container's processors are its cgroup's alone.
-        try? ProcessorSet.all.confine()
+        try? ProcessorSet.unconfine()
         if joinsLate {
             try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
         } else {

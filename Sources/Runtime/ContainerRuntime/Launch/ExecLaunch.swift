@@ -173,7 +173,7 @@ struct ExecChild {
             try resetSignals()
             try startSession()
         }
-        if affinity.isUnsaid { try? ProcessorSet.all.confine() }
+        if affinity.isUnsaid { try? ProcessorSet.unconfine() }
         try step(.cgroup) { () throws(SystemError) in try membership.join() }
         try step(.limits) { () throws(SystemError) in try affinity.final?.confine() }
         // A process that nobody in the container's procfs can see has none there either.

@@ -24,13 +24,10 @@ enum PidEntry: Sendable, Equatable {
         guard let filter = process.filter else { return true }
         // What is done once the filter holds; a program that may do none of it is let in at birth.
         let clone = UInt64(UInt32(bitPattern: CLONE_PARENT | CLONE_PIDFD))
-        let calls: [(Int32, [UInt64])] = [
-            (SYS_clone, [clone]), (SYS_sendmsg, []), (SYS_recvmsg, []), (SYS_setsid, []), (SYS_exit_group, []),
-            (SYS_ioctl, [0, UInt64(TIOCSCTTY)]),
-        ]
-        return calls.allSatisfy { call, arguments in
-            (call == SYS_ioctl && !terminal) || FilterAnswer.lets(call, arguments, filter)
-        }
+        let calls = [SYS_sendmsg, SYS_recvmsg, SYS_setsid, SYS_exit_group]
+        return FilterAnswer.lets(SYS_clone, [clone], filter)
+            && calls.allSatisfy { FilterAnswer.lets($0, [], filter) }
+            && (!terminal || FilterAnswer.lets(SYS_ioctl, [0, UInt64(TIOCSCTTY)], filter))
     }
 }
 

@@ -144,6 +144,6 @@ public func isInUserNamespace() -> Bool { beganInUserNamespace }
 
 private let beganInUserNamespace: Bool = {
     guard let map = try? readFile("/proc/self/uid_map") else { return false }
-    let words = map.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-    return words.map { String(decoding: $0, as: UTF8.self) } != ["0", "0", "4294967295"]
+    // As the kernel prints three numbers of ten places, whatever they are.
+    return !map.elementsEqual("         0          0 4294967295\n".utf8)
 }()

@@ -18,11 +18,12 @@ enum FilterAnswer {
             let halves = [UInt32(truncatingIfNeeded: value), UInt32(truncatingIfNeeded: value >> 32)]
             data += UInt64(1).littleEndian == 1 ? halves : halves.reversed()
         }
-        guard let instructions = FilterInstruction.decode(program) else { return nil }
+        let end = program.count / FilterInstruction.size
+        guard program.count % FilterInstruction.size == 0 else { return nil }
         var accumulator: UInt32 = 0
         var next = 0
-        while next < instructions.count {
-            let instruction = instructions[next]
+        while next < end {
+            let instruction = program.withUnsafeBytes { FilterInstruction($0, at: next) }
             next += 1
             let operand = instruction.operand
             if let holds = instruction.holds(accumulator) {

@@ -5,21 +5,35 @@ internal import CLinux
 /// The machine is classic BPF over `struct seccomp_data`, as seccomp(2) limits it; linux/bpf_common.h.
 struct FilterInstruction: Equatable, Sendable {
     var code: UInt16
-    var whenTrue: UInt8 = 0
-    var whenFalse: UInt8 = 0
+    var whenTrue: UInt8
+    var whenFalse: UInt8
     var operand: UInt32
 
     /// The instructions of a program, eight bytes each; nil where it does not consist of whole ones.
     static func decode(_ program: [UInt8]) -> [FilterInstruction]? {
-        guard program.count % 8 == 0 else { return nil }
+        guard program.count % size == 0 else { return nil }
         return program.withUnsafeBytes { bytes in
-            stride(from: 0, to: bytes.count, by: 8).map { start in
-                FilterInstruction(
-                    code: bytes.loadUnaligned(fromByteOffset: start, as: UInt16.self), whenTrue: bytes[start + 2],
-                    whenFalse: bytes[start + 3],
-                    operand: bytes.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self))
-            }
+            (0..<bytes.count / size).map { FilterInstruction(bytes, at: $0) }
         }
+    }
+
+    /// How many bytes each has.
+    static let size = 8
+
+    init(code: UInt16, whenTrue: UInt8 = 0, whenFalse: UInt8 = 0, operand: UInt32) {
+        self.code = code
+        self.whenTrue = whenTrue
+        self.whenFalse = whenFalse
+        self.operand = operand
+    }
+
+    /// - Parameter index: which of a program's.
+    init(_ program: UnsafeRawBufferPointer, at index: Int) {
+        let start = index * Self.size
+        code = program.loadUnaligned(fromByteOffset: start, as: UInt16.self)
+        whenTrue = program[start + 2]
+        whenFalse = program[start + 3]
+        operand = program.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self)
     }
 
     var bytes: [UInt8] {

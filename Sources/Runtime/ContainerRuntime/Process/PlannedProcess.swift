@@ -28,19 +28,11 @@ struct PlannedProcess: Sendable {
         guard let name = process.arguments.first, !name.isEmpty else {
             throw RuntimeFailure(.specification, "process.args: no command given")
         }
-        for (what, texts) in [("args", process.arguments), ("env", process.environment)] {
-            if let bad = texts.first(where: { $0.utf8.contains(0) }) {
-                throw RuntimeFailure(.specification, "process.\(what): \"\(bad)\" holds a zero byte")
-            }
-        }
-        let ids = [
-            ("uid", [process.user.uid]), ("gid", [process.user.gid]), ("additionalGids", process.user.additionalGids),
-        ]
-        for (member, numbers) in ids where numbers.contains(.max) {
-            throw RuntimeFailure(
-                .specification,
-                "process.user.\(member): 4294967295 is not an id: the kernel means \"as it is\" by it, which is root")
-        }
+        try Self.check(process.arguments, "args")
+        try Self.check(process.environment, "env")
+        try Self.check(process.user.uid, "uid")
+        try Self.check(process.user.gid, "gid")
+        for id in process.user.additionalGids { try Self.check(id, "additionalGids") }
         labels = try SecurityLabels(process)
         attributes = try PlannedAttributes(process, linux)
         installation = try SeccompInstallation(filter == nil ? nil : linux.seccomp)
@@ -72,6 +64,18 @@ struct PlannedProcess: Sendable {
         }
         noNewPrivileges = process.noNewPrivileges
         self.filter = filter
+    }
+
+    private static func check(_ texts: [String], _ member: StaticString) throws(RuntimeFailure) {
+        guard let bad = texts.first(where: { $0.utf8.contains(0) }) else { return }
+        throw RuntimeFailure(.specification, "process.\(member): \"\(bad)\" holds a zero byte")
+    }
+
+    private static func check(_ id: UInt32, _ member: StaticString) throws(RuntimeFailure) {
+        guard id == .max else { return }
+        throw RuntimeFailure(
+            .specification,
+            "process.user.\(member): 4294967295 is not an id: the kernel means \"as it is\" by it, which is root")
     }
 
     /// Sets how soon the kernel ends this process for want of memory; before it is undumpable, and with the caller's procfs.

@@ -9,18 +9,22 @@ public import OCI
 /// A kept program is found by a hash of the rules' text and proven by the text, which is stored before it: a collision or a
 /// torn file is a miss, never a wrong filter.
 public struct SeccompFilter: Sendable {
+    /// A filter as the kernel takes it: `struct sock_filter` after another, and what the document says of it besides the rules.
+    public struct Compiled: Sendable {
+        public let seccomp: RuntimeSpec.Seccomp
+        public let program: [UInt8]
+    }
+
     /// A directory of mode 0700, or nil to compile each time.
     public var cache: String?
 
     public init(cache: String?) { self.cache = cache }
 
-    /// The program, `struct sock_filter` after another, for rules as a document has them, in JSON.
+    /// The program for rules as a document has them, in JSON.
     ///
-    /// - Returns: with what the document says besides the rules. Of a program that was kept these are left out, unless they say
-    ///   how it is installed.
-    public func program(
-        forText text: ArraySlice<UInt8>
-    ) throws(RuntimeFailure) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8]) {
+    /// - Returns: with what the document says. Of a program that was kept the rules are left out, unless they say how it is
+    ///   installed.
+    public func program(forText text: ArraySlice<UInt8>) throws(RuntimeFailure) -> Compiled {
         let path = cache.map { "\($0)/\(hexadecimal(Self.hash(text))).bpf" }
         if let path, let kept = try? readFile(path, limit: 4 << 20), let found = Self.unpack(kept, text) {
             return found
@@ -35,7 +39,7 @@ public struct SeccompFilter: Sendable {
             try? makeDirectories(cache, mode: 0o700)
             try? replaceFile(path, Self.pack(program, seccomp, text), mode: 0o600)
         }
-        return (seccomp, program)
+        return Compiled(seccomp: seccomp, program: program)
     }
 
     /// The program, `struct sock_filter` after another.
@@ -149,9 +153,7 @@ public struct SeccompFilter: Sendable {
         return Array("\(form) \(text.count) \(besides.count) \(program.count)\n".utf8) + text + besides + program
     }
 
-    private static func unpack(
-        _ bytes: [UInt8], _ text: ArraySlice<UInt8>
-    ) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8])? {
+    private static func unpack(_ bytes: [UInt8], _ text: ArraySlice<UInt8>) -> Compiled? {
         let head = Array("\(form) \(text.count) ".utf8)
         guard bytes.starts(with: head), let newline = bytes.prefix(128).firstIndex(of: UInt8(ascii: "\n")) else {
             return nil
@@ -167,6 +169,6 @@ public struct SeccompFilter: Sendable {
             let json = try? JSON.parse(Array(bytes[end..<end + besides])),
             let seccomp = try? RuntimeSpec.Seccomp(json: json)
         else { return nil }
-        return (seccomp, Array(bytes[(end + besides)...]))
+        return Compiled(seccomp: seccomp, program: Array(bytes[(end + besides)...]))
     }
 }

@@ -12,7 +12,7 @@ public struct RuntimeDocument: Sendable {
     private let rules: Range<Int>?
 
     /// - Parameter isForEntry: whether only what holds for each of the container's processes is asked for: its mounts, limits,
-    ///   devices and hooks are left out.
+    ///   devices, namespaces and hooks are left out.
     /// - Throws: `JSON.ParseError` or `Failure`, for what is not such a document.
     public init(_ text: [UInt8], isForEntry: Bool = false) throws {
         let (document, rules) = try JSON.parse(
@@ -23,16 +23,14 @@ public struct RuntimeDocument: Sendable {
     }
 
     private static var onlyForCreation: [String] {
-        ["mounts", "hooks", "resources", "devices", "maskedPaths", "readonlyPaths", "sysctl"]
+        ["mounts", "hooks", "namespaces", "resources", "devices", "maskedPaths", "readonlyPaths", "sysctl"]
     }
 
     /// The filter's program and what the document says of it, as ``SeccompFilter/program(forText:)`` has it; nil where it has none.
-    public func filter(
-        by filters: SeccompFilter
-    ) throws(RuntimeFailure) -> (seccomp: RuntimeSpec.Seccomp, program: [UInt8])? {
+    public func filter(by filters: SeccompFilter) throws(RuntimeFailure) -> SeccompFilter.Compiled? {
         if let rules { return try filters.program(forText: text[rules]) }
         // Found under a name in other letters, as every member may be.
         guard let seccomp = spec.linux.seccomp else { return nil }
-        return (seccomp, try filters.program(for: seccomp))
+        return SeccompFilter.Compiled(seccomp: seccomp, program: try filters.program(for: seccomp))
     }
 }
