@@ -100,6 +100,7 @@ struct ExecVerb: Verb {
             throw error
         }
         if detach { return }
+        context.seal?.release()
         exitNow(try Foreground.wait(for: running.pid, master: master).code)
     }
 
