@@ -41,20 +41,21 @@ let staticAndOrdered: [LinkerSetting] =
 /// The code of such a program where the kernel can map it by one page of 2 MiB: `CQuickStart/SealedStart.c`.
 let alignedToHugePages: [LinkerSetting] = [
     .unsafeFlags(
-        ["-Xlinker", "-z", "-Xlinker", "separate-loadable-segments", "-Xlinker", "-z", "-Xlinker", "max-page-size=2097152"],
+        [
+            "-Xlinker", "-z", "-Xlinker", "separate-loadable-segments", "-Xlinker", "-z", "-Xlinker",
+            "max-page-size=2097152",
+        ],
         .when(configuration: .release))
 ]
 
-/// How a program begins: with a function of `CQuickStart/SealedStart.c`, where that is written for the processor, and without what
-/// `CQuickStart.c` and `GenericTypes.c` stand in for.
+/// How a program begins: with a function of `CQuickStart/SealedStart.c`, where that is written for the processor, and
+/// without what `CQuickStart.c` stands in for.
 func beginning(with entry: String) -> [LinkerSetting] {
-    let replaced = [
-        "swift_copyAuxiliaryExecutablePath", "swift_getCanonicalPrespecializedGenericMetadata",
-    ].flatMap { ["-Xlinker", "--wrap=\($0)"] }
+    let search = ["-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath"]
     #if arch(x86_64) || arch(arm64)
-        return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + replaced)]
+        return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + search)]
     #else
-        return [.unsafeFlags(replaced)]
+        return [.unsafeFlags(search)]
     #endif
 }
 
