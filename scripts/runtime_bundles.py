@@ -12,6 +12,8 @@ DEVICES = [{"allow": False, "access": "rwm"}] + [
 
 def documents(plain, command):
     """What engines ask for, and the same in a user namespace."""
+    # Older runtimes refuse what they have not heard of.
+    plain["ociVersion"] = "1.0.2"
     linux = plain["linux"]
     plain["process"].update(args=command, terminal=False)
     plain["process"].update(oomScoreAdj=0)
