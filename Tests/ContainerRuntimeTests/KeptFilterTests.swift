@@ -77,6 +77,33 @@ import Testing
         #expect(try files().isEmpty)
     }
 
+    /// Who enters is told what holds for its process as well, and nothing of how the container was made.
+    @Test func aDocumentForEntryIsWithoutWhatMadeTheContainer() throws {
+        let text = Array(
+            """
+            {"ociVersion":"1.0.2","root":{"path":"r"},
+             "process":{"cwd":"/","args":["a"],"env":["A=1"],"user":{"uid":1,"gid":2},"noNewPrivileges":true,
+              "rlimits":[{"type":"RLIMIT_CORE","soft":1,"hard":2}],"capabilities":{"bounding":["CAP_KILL"]}},
+             "mounts":[{"destination":"/proc","type":"proc","source":"proc"}],
+             "hooks":{"poststart":[{"path":"/h"}]},
+             "linux":{"uidMappings":[{"containerID":0,"hostID":1,"size":2}],"personality":{"domain":"LINUX32"},
+              "namespaces":[{"type":"pid"}],"resources":{"pids":{"limit":1}},"sysctl":{"net.a":"1"},
+              "devices":[{"path":"/dev/x","type":"c","major":1,"minor":2}],
+              "maskedPaths":["/m"],"readonlyPaths":["/n"]}}
+            """.utf8)
+        var spec = try RuntimeDocument(text).spec
+        #expect(try RuntimeDocument(text, isForEntry: true).spec != spec)
+        spec.mounts = []
+        spec.hooks = RuntimeSpec.Hooks()
+        spec.linux.namespaces = []
+        spec.linux.resources = RuntimeSpec.Resources()
+        spec.linux.devices = []
+        spec.linux.maskedPaths = []
+        spec.linux.readonlyPaths = []
+        spec.linux.sysctl = [:]
+        #expect(try RuntimeDocument(text, isForEntry: true).spec == spec)
+    }
+
     /// A document is the same, whether its filter is read or found.
     @Test func aDocumentIsWhatItWasWithItsFilterAsText() throws {
         let seccomp = String(decoding: text("mkdir"), as: UTF8.self)

@@ -198,6 +198,18 @@ struct CgroupLayoutTests {
         #expect(layout.hierarchies[0].aliases == ["cpu", "cpuacct"])
         #expect(layout.hierarchies[2].options == ["name=systemd"])
         #expect(layout.unified == "/sys/fs/cgroup/unified")
+        #expect(CgroupLayout(record: layout.record) == layout)
+    }
+
+    /// A container's state keeps what was found, and what is not there any more is looked for again.
+    @Test func aKeptLayoutIsTakenWhereItStands() throws {
+        let here = try CgroupLayout.detect()
+        #expect(try CgroupLayout.find(here.record) == here)
+        let gone = CgroupLayout(
+            mountTable: "32 31 0:29 / /sys/fs/cgroup/skiff-gone rw,relatime - cgroup cgroup rw,memory\n")
+        for record in [gone.record, "", "no hierarchy", "memory:", ":/sys/fs/cgroup"] {
+            #expect(try CgroupLayout.find(record) == here)
+        }
     }
 
     @Test func theUnifiedHierarchyAloneIsV2() {
@@ -238,5 +250,17 @@ struct StateNameTests {
     ])
     func namesAreFileNames(id: String, fine: Bool) {
         #expect(((try? StateDirectory.validate(id)) != nil) == fine)
+    }
+}
+
+struct EnvironmentTests {
+    /// A few variables and many are told apart in two ways.
+    @Test(arguments: [3, 200])
+    func eachVariableIsThereOnceWithItsLastValue(count: Int) throws {
+        var process = RuntimeSpec.Process(arguments: ["a"])
+        let names = (0..<count).map { "A\($0)" }
+        process.environment = names.map { "\($0)=old" } + names.map { "\($0)=new=\($0)" } + ["bare", "bare"]
+        let planned = try PlannedProcess(process, RuntimeSpec.LinuxSettings(), filter: nil)
+        #expect(planned.environment == names.map { "\($0)=new=\($0)" } + ["bare"])
     }
 }

@@ -60,6 +60,17 @@ struct ParserTests {
         #expect(throws: JSON.ParseError.self) { try JSON.parse(Array(text.utf8), settingAside: ["a", "b"]) }
     }
 
+    @Test(
+        "members that are not asked for are passed over on the way, and nowhere else",
+        arguments: [
+            (#"{"x":[1,{"y":"]"}],"a":{"x":{"b":{}},"d":1,"b":{}}}"#, #"{"a":{"d":1}}"#),
+            (#"{"x":1,"a":{"x":"text"}}"#, #"{"x":1,"a":{"x":"text"}}"#),
+            (#"{"e":{"x":[]},"a":{"f":{"x":{}}}}"#, #"{"e":{"x":[]},"a":{"f":{"x":{}}}}"#),
+        ])
+    func leaveOut(text: String, rest: String) throws {
+        #expect(try JSON.parse(Array(text.utf8), settingAside: ["a", "b"], leavingOut: ["x"]).document.text == rest)
+    }
+
     @Test("a string that is not UTF-8 is refused")
     func notUTF8() {
         let bytes: [UInt8] = [0x22, 0xC3, 0x28, 0x22]

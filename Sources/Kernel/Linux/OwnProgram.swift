@@ -26,8 +26,7 @@ public enum OwnProgram {
     /// The mount the program runs from since its start, attached nowhere, where `/proc/self/exe` leads to its file no more; nil
     /// where it could not be exchanged.
     ///
-    /// See `CQuickStart/SealedStart.c`; C functions: `open_tree`, `mount_setattr`,
-    /// `mmap`, `prctl(PR_SET_MM)`.
+    /// See `CQuickStart/SealedStart.c`; C functions: `open_tree`, `mount_setattr`, `mmap`, `prctl(PR_SET_MM)`.
     public static var sealedMount: Int32? {
         let raw = skiff_own_mount()
         return raw < 0 ? nil : raw

@@ -106,10 +106,10 @@ struct PlannedProcess: Sendable {
     }
 
     private static func uniqueOfMany(_ environment: [String]) -> [String] {
-        var places: [String: Int] = [:]
+        var places: [[UInt8]: Int] = [:]
         var result: [String] = []
         for entry in environment {
-            let name = String(decoding: name(of: entry), as: UTF8.self)
+            let name = Array(name(of: entry))
             if let place = places[name] {
                 result[place] = entry
             } else {
