@@ -74,7 +74,11 @@ public struct CgroupLayout: Sendable, Hashable {
         hierarchies = []
         unified = ""
         for entry in Array(record.utf8).split(separator: UInt8(ascii: " ")) {
-            guard let colon = entry.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            // A name may hold a colon, and is followed by a path.
+            let isColon = { (at: Int) in
+                entry[at] == UInt8(ascii: ":") && entry[(at + 1)...].first == UInt8(ascii: "/")
+            }
+            guard let colon = entry.indices.first(where: isColon) else { continue }
             let mountPoint = String(decoding: entry[(colon + 1)...], as: UTF8.self)
             if colon == entry.startIndex {
                 unified = mountPoint
