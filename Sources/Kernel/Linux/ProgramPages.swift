@@ -79,6 +79,12 @@ public struct ProgramPages: Sendable {
     }
 }
 
+/// Gives back the program's code and constants, for a process that now waits for another one and ends soon after it.
+///
+/// Whoever waits for its end waits until the kernel has unmapped its pages, one by one; it does so here while nobody waits.
+/// What is needed again is one page of 2 MiB and a few others: `CQuickStart/SealedStart.c`. C function: `madvise(MADV_DONTNEED)`.
+public func releaseProgram() { skiff_release_program() }
+
 extension Epoll {
     /// Waits as `wait` does, for nobody knows how long: with the program's pages given back first.
     ///

@@ -40,6 +40,7 @@ struct Foreground: ~Copyable {
     private mutating func run() throws -> ProcessEnd {
         // A child that ended before its end could be a signal is not waited for.
         if let end = try reapAndDrain() { return end }
+        releaseProgram()
         while true {
             let typed = reads && master != nil && pending.isEmpty
             var entries = [

@@ -256,6 +256,9 @@ static inline char *const *skiff_environ(void) { return environ; }
 // The words the program was started with, up to a null pointer; null where the C library does not tell.
 char *const *skiff_arguments(void);
 
+// What the program's file has in memory and nobody writes to is given back.
+void skiff_release_program(void);
+
 // Nothing may run between these calls: its pages would come back.
 static inline int skiff_release_and_poll(const struct iovec *ranges, int count, struct pollfd *watched, int timeout) {
   for (int index = 0; index < count; index++) madvise(ranges[index].iov_base, ranges[index].iov_len, MADV_DONTNEED);

@@ -115,6 +115,7 @@ struct ContainerRequest {
                 if !process.terminal { records.state.streams = StreamNames.own().names }
                 try context.states.write(config: text, of: id)
                 if let pid { try records.prepare(for: pid) }
+                releaseProgram()
             }
             context.log.debug("process \(running.pid) waits at the gate")
             do {
