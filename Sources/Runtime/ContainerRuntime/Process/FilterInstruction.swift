@@ -5,8 +5,8 @@ internal import CLinux
 /// The machine is classic BPF over `struct seccomp_data`, as seccomp(2) limits it; linux/bpf_common.h.
 struct FilterInstruction: Equatable, Sendable {
     var code: UInt16
-    var whenTrue: UInt8
-    var whenFalse: UInt8
+    var whenTrue: UInt8 = 0
+    var whenFalse: UInt8 = 0
     var operand: UInt32
 
     /// The instructions of a program, eight bytes each; nil where it does not consist of whole ones.
@@ -19,22 +19,6 @@ struct FilterInstruction: Equatable, Sendable {
 
     /// How many bytes each has.
     static let size = 8
-
-    init(code: UInt16, whenTrue: UInt8 = 0, whenFalse: UInt8 = 0, operand: UInt32) {
-        self.code = code
-        self.whenTrue = whenTrue
-        self.whenFalse = whenFalse
-        self.operand = operand
-    }
-
-    /// - Parameter index: which of a program's.
-    init(_ program: UnsafeRawBufferPointer, at index: Int) {
-        let start = index * Self.size
-        code = program.loadUnaligned(fromByteOffset: start, as: UInt16.self)
-        whenTrue = program[start + 2]
-        whenFalse = program[start + 3]
-        operand = program.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self)
-    }
 
     var bytes: [UInt8] {
         withUnsafeBytes(of: code) { Array($0) } + [whenTrue, whenFalse] + withUnsafeBytes(of: operand) { Array($0) }
@@ -65,4 +49,15 @@ struct FilterInstruction: Equatable, Sendable {
 
     var isJump: Bool { code & 7 == UInt16(BPF_JMP) }
     var isAnswer: Bool { code & 7 == UInt16(BPF_RET) }
+}
+
+extension FilterInstruction {
+    /// - Parameter index: which of a program's.
+    init(_ program: UnsafeRawBufferPointer, at index: Int) {
+        let start = index * Self.size
+        code = program.loadUnaligned(fromByteOffset: start, as: UInt16.self)
+        whenTrue = program[start + 2]
+        whenFalse = program[start + 3]
+        operand = program.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self)
+    }
 }
