@@ -68,13 +68,49 @@ public func clone(_ namespaces: Namespaces, cgroup: Int32? = nil, asSibling: Boo
     } else {
         arguments.exit_signal = UInt64(SIGCHLD)
     }
-    if let cgroup {
-        arguments.flags |= UInt64(CLONE_INTO_CGROUP)
-        arguments.cgroup = UInt64(cgroup)
-    }
+    arguments.enter(cgroup)
     let pid = try withUnsafeMutablePointer(to: &pidfd) { (pointer) throws(SystemError) -> Int in
         arguments.pidfd = UInt64(UInt(bitPattern: pointer))
         return try check("clone3") { skiff_clone3(&arguments, MemoryLayout<clone_args>.size) }
+    }
+    return Cloned(pid: pid_t(pid), pidfd: pidfd)
+}
+
+extension clone_args {
+    fileprivate mutating func enter(_ cgroup: Int32?) {
+        guard let cgroup else { return }
+        flags |= UInt64(CLONE_INTO_CGROUP)
+        self.cgroup = UInt64(cgroup)
+    }
+}
+
+/// Makes a child in this process's memory, which runs `body` while this process waits until it has ended.
+///
+/// That spares the kernel the copy, and the child the faults, of memory that it only reads. What it changes there is changed,
+/// and what it had and did not give back stays; descriptors, directory, signal handlers, rights and namespaces are its own.
+/// Only in a process of one thread. The child may be made undumpable, which this process then is, too, and cannot enter a time
+/// or user namespace. It is still to be waited for: ``PidFD/init(owning:)``.
+///
+/// C function: `clone3(CLONE_VM | CLONE_VFORK | CLONE_PIDFD)`.
+///
+/// - Parameter cgroup: a cgroup v2 directory (`CLONE_INTO_CGROUP`).
+public func cloneSharingMemory(
+    cgroup: Int32? = nil, _ body: @escaping () -> Never
+) throws(SystemError) -> Cloned {
+    var pidfd: Int32 = -1
+    var arguments = clone_args()
+    arguments.flags = UInt64(CLONE_PIDFD)
+    arguments.exit_signal = UInt64(SIGCHLD)
+    arguments.enter(cgroup)
+    var body = body
+    let pid = try withUnsafeMutablePointer(to: &pidfd) { (pointer) throws(SystemError) -> Int in
+        arguments.pidfd = UInt64(UInt(bitPattern: pointer))
+        return try withUnsafeMutablePointer(to: &body) { (body) throws(SystemError) -> Int in
+            try check("clone3") {
+                skiff_clone_shared(
+                    &arguments, { $0?.assumingMemoryBound(to: (() -> Never).self).pointee() }, body)
+            }
+        }
     }
     return Cloned(pid: pid_t(pid), pidfd: pidfd)
 }

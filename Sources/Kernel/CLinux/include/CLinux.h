@@ -306,5 +306,9 @@ int skiff_begin_network(int channel);
 // Waits until that task has ended.
 void skiff_await_network(void);
 
+// Makes a child that runs `body` in the caller's memory, below the caller's stack, while the caller waits until it has ended:
+// CLinux/SharedChild.c. `body` does not return. The child's number, or -1 with errno.
+long skiff_clone_shared(struct clone_args *arguments, void (*body)(void *), void *argument);
+
 // The mount a program that began in SealedStart.c runs from, an open file for as long as it runs; -1 where it was not sealed.
 int skiff_own_mount(void);

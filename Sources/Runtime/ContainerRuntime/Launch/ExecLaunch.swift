@@ -33,6 +33,9 @@ public struct ExecLaunch: Sendable {
     public var annotations: [String: String]
     /// Whether the container's processes may have `CAP_SYS_PTRACE`.
     public var mayBeTraced: Bool
+    /// Whether the caller can stand still, for as long as a file of the container's may take: who confines itself first may
+    /// then do so in the caller's memory, which is a sixth faster than in a copy.
+    public var callerWaits: Bool
 
     public init(id: String, initPid: pid_t, process: RuntimeSpec.Process, stdio: Stdio) {
         self.id = id
@@ -40,6 +43,7 @@ public struct ExecLaunch: Sendable {
         bundle = "/"
         annotations = [:]
         mayBeTraced = true
+        callerWaits = false
         self.initPid = initPid
         self.process = process
         self.stdio = stdio
@@ -69,7 +73,7 @@ public struct ExecLaunch: Sendable {
         let group = try cgroup.entering(besides: initPid)
         let membership = try step(.cgroup) { () throws(SystemError) in try group.membership() }
         let channel = try step(.namespaces) { () throws(SystemError) in try LaunchChannel() }
-        let differing = try differingNamespaces()
+        let differing = try differingNamespaces(besidesTime: !callerWaits)
         let targetRaw = target.raw
         var terminal = false
         if case .terminal = stdio { terminal = true }
@@ -81,24 +85,31 @@ public struct ExecLaunch: Sendable {
         // Only a child that waits can be moved before it does anything; another one stays where the caller is.
         if pidEntry != .atBirth { duties.adopter = membership.adopter }
         let birthplace = membership.adopter == nil ? membership.birthplace : nil
+        // Who has to wait for the caller cannot be waited for, and a time namespace is not entered from shared memory.
+        if callerWaits, isConfined, duties.adopter == nil, duties.listener == nil, !differing.contains(.time) {
+            duties.handover = SharedHandover()
+        }
+        let child = ExecChild(
+            launch: self, process: planned, membership: membership, target: targetRaw, namespaces: differing,
+            entry: pidEntry, affinity: affinity, handover: duties.handover)
         let cloned: Cloned
         do throws(RuntimeFailure) {
             // On v2 the process is in its cgroup from its first moment: what holds before comes from its maker.
             cloned = try affinity.whileInitial { () throws(RuntimeFailure) in
                 try step(.namespaces) { () throws(SystemError) in
-                    try Linux.clone([], cgroup: birthplace)
+                    guard duties.handover != nil else { return try Linux.clone([], cgroup: birthplace) }
+                    let (peer, parentEnd) = (channel.childEnd, channel.parentEnd)
+                    return try cloneSharingMemory(cgroup: birthplace) {
+                        runChild(peer, closing: parentEnd) { (peer) throws(RuntimeFailure) in try child.run(peer) }
+                    }
                 }
             }
         } catch {
             try? entry.leave()
             throw error
         }
-        if cloned.isChild {
-            let child = ExecChild(
-                launch: self, process: planned, membership: membership, target: targetRaw,
-                namespaces: differing, entry: pidEntry, affinity: affinity)
-            runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
-        }
+        if cloned.isChild { runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) } }
+        if let handover = duties.handover { restoreProgramArguments(handover.arguments) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try entry.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)
@@ -115,7 +126,9 @@ public struct ExecLaunch: Sendable {
     }
 
     /// The namespaces in which the container is not the caller's: entering one's own user namespace is an error.
-    private func differingNamespaces() throws(RuntimeFailure) -> Namespaces {
+    ///
+    /// - Parameter besidesTime: whether it does not matter if that is the caller's own.
+    private func differingNamespaces(besidesTime: Bool) throws(RuntimeFailure) -> Namespaces {
         var differing: Namespaces = []
         // Who has every right may enter what it is in already, and is spared the comparison where nothing else hangs on it.
         let isPrivileged = effectiveUser() == 0 && !isInUserNamespace()
@@ -123,7 +136,7 @@ public struct ExecLaunch: Sendable {
             let name = kind.procName
             // Time namespaces came with Linux 5.6, and a kernel may be built without them.
             if kind == .time, !exists("/proc/self/ns/time") { continue }
-            if isPrivileged, kind != .user, kind != .pid {
+            if isPrivileged, kind != .user, kind != .pid, kind != .time || besidesTime {
                 differing.insert(kind.flag)
                 continue
             }
@@ -163,6 +176,7 @@ struct ExecChild {
     let namespaces: Namespaces
     let entry: PidEntry
     let affinity: ExecAffinity
+    let handover: SharedHandover?
 
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
         try step(.limits) { () throws(SystemError) in try process.setOutOfMemoryScore() }
@@ -226,7 +240,9 @@ struct ExecChild {
             })
         let found = try last.prepare(terminal: terminal)
         let program = PreparedProgram(found.path, arguments: process.arguments, environment: found.environment)
-        if entry == .confined { try PidEntry.splitConfined(peer, procfs: procfs, hasTerminal: terminal != nil) }
+        if entry == .confined {
+            try PidEntry.splitConfined(peer, procfs: procfs, hasTerminal: terminal != nil, handover: handover)
+        }
         let failure = program.run()
         throw RuntimeFailure(.exec, "exec \(process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }

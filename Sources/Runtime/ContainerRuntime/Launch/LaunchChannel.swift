@@ -15,7 +15,7 @@ struct LaunchChannel: ~Copyable {
     private static let mounted: [UInt8] = [0xf2]
     /// The filter is installed; with the descriptor by which its calls are told.
     static let listener: [UInt8] = [0xf3]
-    /// The sender was on the way only; with the descriptor of the process that goes on.
+    /// The sender was on the way only; with the descriptor of the process that goes on, but see ``SharedHandover``.
     static let successor: [UInt8] = [0xf4]
     /// The owners of a mount are to be mapped; with the mount's place in the list behind it and the mount attached.
     private static let map: UInt8 = 0xf6
@@ -73,15 +73,22 @@ struct LaunchChannel: ~Copyable {
                     } else {
                         try duties.listener?.send(owned.raw, for: child.pid)
                     }
-                case .successor(let descriptor):
+                case .successor(nil):
+                    guard let handover = duties.handover else { 
+                        throw RuntimeFailure(.exec, "unexpected message from the container's process")
+                    }
+                    isLast = true
+                    // Where it was not made, the reason comes next.
+                    if handover.successor != 0 { try child.goOn(as: handover.successor) }
+                case .successor(let descriptor?):
                     isLast = duties.entry == .confined
                     if isLast, listener == nil {
                         // It waits only until it is known that nothing more is to be believed.
                         try Self.letGo(ours.raw)
-                        try child.goOn(as: descriptor)
+                        try child.goOn(through: descriptor)
                         continue
                     }
-                    try child.goOn(as: descriptor)
+                    try child.goOn(through: descriptor)
                     if let listener { try duties.listener?.send(listener.raw, for: child.pid) }
                     listener = nil
                     if !isLast { try duties.adopter?.adopt(child.pid) }
@@ -108,7 +115,7 @@ struct LaunchChannel: ~Copyable {
         case ready(master: Int32?)
         case mounted
         case listener(Int32)
-        case successor(Int32)
+        case successor(Int32?)
         case map(number: Int, tree: Int32)
         case failed(RuntimeFailure)
     }
@@ -134,9 +141,9 @@ struct LaunchChannel: ~Copyable {
         switch reply {
         case .ended, .failed: return reply
         case .ready(master: nil) where gated: return reply
-        case .ready(master: let raw?), .listener(let raw), .successor(let raw), .map(number: _, tree: let raw):
+        case .ready(master: let raw?), .listener(let raw), .successor(let raw?), .map(number: _, tree: let raw):
             _ = close(raw)
-        case .ready(master: nil), .mounted: break
+        case .ready(master: nil), .mounted, .successor(nil): break
         }
         return .failed(RuntimeFailure(.exec, "unexpected message from a process in the container"))
     }
@@ -148,7 +155,7 @@ struct LaunchChannel: ~Copyable {
         case (ready, _): return .ready(master: descriptor)
         case (mounted, nil): return .mounted
         case (listener, let descriptor?): return .listener(descriptor)
-        case (successor, let descriptor?): return .successor(descriptor)
+        case (successor, let descriptor): return .successor(descriptor)
         case (let bytes, let descriptor?) where bytes.count == 3 && bytes[0] == map:
             return .map(number: Int(bytes[1]) << 8 | Int(bytes[2]), tree: descriptor)
         default:
@@ -213,8 +220,14 @@ struct LaunchChannel: ~Copyable {
 ///
 /// It does not return, though it does not say so: the compiler would find the caller's clean-up unreachable.
 func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(RuntimeFailure) -> Never) {
-    let peer = channel.childEnd
-    _ = close(channel.parentEnd)
+    runChild(channel.childEnd, closing: channel.parentEnd, body)
+}
+
+/// - Parameters:
+///   - peer: the channel's end of the child.
+///   - parentEnd: the other one.
+func runChild(_ peer: Int32, closing parentEnd: Int32, _ body: (Int32) throws(RuntimeFailure) -> Never) -> Never {
+    _ = close(parentEnd)
     do { try body(peer) } catch {
         let failure = error
         do { try sendMessage(peer, error.record) } catch {

@@ -3,7 +3,7 @@ internal import Linux
 internal import OCI
 
 /// What the process that makes a container, or lets one enter, does for its child while that sets itself up.
-struct LaunchDuties: Sendable {
+struct LaunchDuties {
     var mappings: UserMappings?
     /// Who puts the child into its cgroup while it waits for its mappings.
     var adopter: SystemdScope?
@@ -23,6 +23,9 @@ struct LaunchDuties: Sendable {
     var listener: SeccompListener?
     /// Whether that can wait for the successor, whose number is told then: its maker makes no such call.
     var listenerWaits = false
+
+    /// Where the child is in this process's memory: what it leaves there.
+    var handover: SharedHandover?
 
     init() {}
 

@@ -55,10 +55,19 @@ extension PidEntry {
     ///
     /// Returns in that one, which has nothing of the host's but the channel, on which little is listened to.
     ///
-    /// - Parameter procfs: the host's.
-    static func splitConfined(_ peer: Int32, procfs: Int32?, hasTerminal: Bool) throws(RuntimeFailure) {
+    /// - Parameters:
+    ///   - procfs: the host's.
+    ///   - handover: where the memory is the maker's own, which waits: what is left there for it.
+    static func splitConfined(
+        _ peer: Int32, procfs: Int32?, hasTerminal: Bool, handover: SharedHandover? = nil
+    ) throws(RuntimeFailure) {
         if let procfs { closeDescriptor(procfs) }
-        forgetProgramArguments()
+        let forgotten = forgetProgramArguments()
+        if let handover {
+            handover.arguments = forgotten
+            // What comes behind it is another's. Where the maker has ended, nobody is to start the program any more.
+            try step(.namespaces) { () throws(SystemError) in try sendMessage(peer, LaunchChannel.successor) }
+        }
         let cloned = try step(.namespaces) { () throws(SystemError) in
             do throws(SystemError) { return try splitSibling() } catch {
                 guard error.errno == EAGAIN else { throw error }
@@ -67,13 +76,25 @@ extension PidEntry {
             }
         }
         guard cloned.isChild else {
+            if let handover {
+                handover.successor = cloned.pid
+                exitNow(0)
+            }
             try step(.namespaces) { () throws(SystemError) in
                 try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
             }
             exitNow(0)
         }
-        try LaunchChannel.awaitGo(peer)
+        if handover == nil { try LaunchChannel.awaitGo(peer) }
         try step(.namespaces) { () throws(SystemError) in try startSession() }
         if hasTerminal { try step(.console) { () throws(SystemError) in try takeTerminal(0) } }
     }
+}
+
+/// What a confined process that is in its maker's memory leaves there, which the maker finds once that has ended.
+final class SharedHandover {
+    /// The number of the process that becomes the program, as the maker knows it; 0 where none was made.
+    var successor: pid_t = 0
+    /// For ``restoreProgramArguments(_:)``.
+    var arguments: [UInt8] = []
 }

@@ -26,7 +26,7 @@ public struct RunningProcess: ~Copyable {
     ///
     /// The number is this process's own view of it, which the maker's may not have been.
     /// File: `/proc/self/fdinfo/<pidfd>`, pidfd_open(2).
-    mutating func goOn(as descriptor: Int32) throws(RuntimeFailure) {
+    mutating func goOn(through descriptor: Int32) throws(RuntimeFailure) {
         _ = try? pidfd.wait()
         pidfd = PidFD(owning: OwnedDescriptor(owning: descriptor))
         let text = try step(.namespaces) { () throws(SystemError) in
@@ -37,6 +37,13 @@ public struct RunningProcess: ~Copyable {
         guard let number = number.flatMap({ pid_t($0) }), number > 0 else {
             throw RuntimeFailure(.namespaces, "the container's process ended while it was being made")
         }
+        pid = number
+    }
+
+    /// The same of one whose number is known: a child of this process, which nobody else reaps.
+    mutating func goOn(as number: pid_t) throws(RuntimeFailure) {
+        _ = try? pidfd.wait()
+        pidfd = try step(.namespaces) { () throws(SystemError) in try PidFD(number) }
         pid = number
     }
 

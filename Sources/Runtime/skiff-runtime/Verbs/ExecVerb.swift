@@ -78,6 +78,7 @@ struct ExecVerb: Verb {
         launch.settings = spec.linux
         launch.bundle = state.bundle
         launch.annotations = state.annotations
+        launch.callerWaits = true
         launch.mayBeTraced = spec.process?.mayTrace != false
         launch.preservedDescriptors = try arguments.number("preserve-fds", in: 0...1024) ?? 0
         let cgroup = try context.groupToEnter(own, CgroupPlace(arguments.all("cgroup")))
