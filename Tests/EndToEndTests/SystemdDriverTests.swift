@@ -132,6 +132,36 @@ struct SystemdDriverTests {
         }
     }
 
+    /// The shim may come to see the end only when systemd has removed the group, with the kernel's counters.
+    @Test func memoryThatRanOutIsReportedWithoutTheGroup() async throws {
+        try await Self.with { daemon in
+            let place = daemon.root + "/place"
+            try makeDirectory(place)
+            for (name, isGlutton) in [("victim", false), ("glutton", true)] {
+                let id = try await daemon.must(
+                    "run", "-d", "--name", name, "-m", "16m", "--memory-swap", "16m", "-v", "\(place):/place",
+                    "busybox",
+                    "sh", "-c", "while [ ! -e /place/go ]; do sleep 0.1; done; x=abcdefgh; while :; do x=$x$x; done"
+                ).line
+                let pid = try await daemon.must("inspect", "-f", "{{.State.Pid}}", name).line
+                let shim = try Self.shim(of: pid)
+                try sendSignal(SIGSTOP, to: shim)
+                defer { try? sendSignal(SIGCONT, to: shim) }
+                if isGlutton {
+                    try writeFile(place + "/go", [])
+                } else {
+                    try sendSignal(SIGKILL, to: try #require(pid_t(pid)))
+                }
+                let scope = Scope(daemon, id)
+                try await eventually("systemd to remove the group") { !exists(scope.path) }
+                try sendSignal(SIGCONT, to: shim)
+                #expect(try await daemon.must("wait", name).line == "137")
+                #expect(try await daemon.must("inspect", "-f", "{{.State.OOMKilled}}", name).line == "\(isGlutton)")
+                try await scope.expectGone()
+            }
+        }
+    }
+
     @Test func whoeverIsKilledNoScopeIsLeft() async throws {
         try await Self.with { daemon in
             let id = try await daemon.must("run", "-d", "--name", "boat", "busybox", "sleep", "1000").line

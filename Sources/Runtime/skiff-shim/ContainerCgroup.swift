@@ -20,6 +20,8 @@ final class ContainerCgroup {
     private var isOurs = false
     /// How many processes the kernel has killed in it so far.
     private var kills: UInt64 = 0
+    /// And around it, at the last look: what is left to be asked where systemd has removed the group.
+    private var killsAround: UInt64?
     private var watcher: MemoryWatcher?
     private var watch: Watch?
     private var isRemoved = false
@@ -71,6 +73,7 @@ final class ContainerCgroup {
 
     /// Tells of every time the kernel kills something in it for want of memory.
     func watchMemory(_ loop: EventLoop, _ onKill: @escaping () -> Void) {
+        look()
         guard let watcher = try? MemoryWatcher(cgroup) else { return }
         self.watcher = watcher
         watch = try? loop.watch(watcher.raw, [.readable]) { [unowned self] _ in
@@ -90,11 +93,32 @@ final class ContainerCgroup {
     var outOfMemory: Bool { kills > 0 }
 
     /// Looks at the kernel's counter; true when it went up since the last look.
-    func noticesKill() -> Bool {
+    ///
+    /// systemd removes a scope as soon as its last process has ended, and the counter with it, which may be before that process
+    /// is known here to have ended. Then what counts is whether something was killed around it since the last look: that may
+    /// have been somebody else, but only if this process was killed just then, too, and by another hand than ours.
+    ///
+    /// - Parameter killed: whether the container's process has ended by SIGKILL, which this shim has not sent.
+    func noticesKill(killed: Bool = false) -> Bool {
         guard !isRemoved else { return false }
-        let now = cgroup.outOfMemoryKills()
-        defer { kills = max(kills, now) }
-        return now > kills
+        let before = kills
+        if look() { return kills > before }
+        guard killed, before == 0, let killsAround, let now = cgroup.outOfMemoryKillsAround(), now > killsAround else {
+            return false
+        }
+        kills = 1
+        return true
+    }
+
+    /// - Returns: whether the group is there to be looked at.
+    @discardableResult
+    private func look() -> Bool {
+        // In this order nothing falls in between.
+        let around = request == nil ? nil : cgroup.outOfMemoryKillsAround()
+        guard let now = cgroup.outOfMemoryKills() else { return false }
+        kills = max(kills, now)
+        killsAround = around
+        return true
     }
 
     func processes() throws(SystemError) -> [pid_t] { try cgroup.processes() }

@@ -23,6 +23,8 @@ final class SupervisedContainer {
     private var execs: [String: ExecSession] = [:]
     private var end: (end: ProcessEnd, at: Int64)?
     private var isPaused = false
+    /// Whether a client has had its processes killed.
+    private var wasKilled = false
     private var isFinishing = false
     /// What deletes the container of another runtime.
     private var deletion: pid_t?
@@ -175,9 +177,11 @@ final class SupervisedContainer {
         switch target {
         case .initial:
             guard end == nil else { throw FailureReport.request("the container has ended") }
+            if number == SIGKILL { wasKilled = true }
             // Nothing is asked of a runtime that the kernel does for certain.
             if let foreign, number != SIGKILL { try foreign.signal(number) } else { try sendSignal(number, to: pid) }
         case .all:
+            if number == SIGKILL { wasKilled = true }
             for pid in try cgroup.processes() { try? sendSignal(number, to: pid) }
         case .exec(let id):
             guard let session = execs[id], session.exit == nil else {
@@ -230,7 +234,7 @@ final class SupervisedContainer {
         if child == pid {
             end = (how, now)
             // At once: systemd removes a scope when it sees that it is empty, and the kernel's counters go with it.
-            if cgroup.noticesKill() { onEvent?(.outOfMemory) }
+            if cgroup.noticesKill(killed: how.signal == SIGKILL && !wasKilled) { onEvent?(.outOfMemory) }
             // A container in another's pid namespace leaves processes behind, who would hold its pipes and its cgroup.
             if spec.linux.namespace(.pid) == nil || spec.linux.namespace(.pid)?.path != nil { cgroup.killAll() }
             drainDeadline = loop.after(Self.drainTime) { [unowned self] in

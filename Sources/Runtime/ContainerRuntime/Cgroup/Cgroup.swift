@@ -201,8 +201,12 @@ public struct Cgroup: Sendable {
     /// What the group has used, and its limits.
     public func statistics() -> CgroupStatistics { driver.statistics() }
 
-    /// How often the kernel killed a process of the group for want of memory.
-    public func outOfMemoryKills() -> UInt64 { driver.outOfMemoryKills() }
+    /// How often the kernel killed a process of the group for want of memory; nil where that is not told, as of a group that
+    /// was removed.
+    public func outOfMemoryKills() -> UInt64? { driver.outOfMemoryKills() }
+
+    /// The same of the group it is in and all below that, which outlives it; nil where the kernel does not count so, on v1.
+    public func outOfMemoryKillsAround() -> UInt64? { driver.outOfMemoryKillsAround() }
 
     /// Removes the group with those below it; fine when it is gone.
     ///
@@ -314,7 +318,8 @@ protocol CgroupDriver: Sendable {
     func isFrozen() -> Bool
     func kill() throws(SystemError)
     func statistics() -> CgroupStatistics
-    func outOfMemoryKills() -> UInt64
+    func outOfMemoryKills() -> UInt64?
+    func outOfMemoryKillsAround() -> UInt64?
     func presentLimits() -> PresentLimits
     func delete() throws(SystemError)
 }
@@ -323,6 +328,7 @@ extension CgroupDriver {
     func begin(wholly: Bool) throws(SystemError) -> Bool { false }
     func finish() throws(SystemError) {}
     func takeBack(_ pid: pid_t) throws(SystemError) {}
+    func outOfMemoryKillsAround() -> UInt64? { nil }
 }
 
 /// No group: limits are refused, the rest has nothing to do.
@@ -344,7 +350,7 @@ private struct NoCgroup: CgroupDriver {
     func isFrozen() -> Bool { false }
     func kill() throws(SystemError) {}
     func statistics() -> CgroupStatistics { CgroupStatistics() }
-    func outOfMemoryKills() -> UInt64 { 0 }
+    func outOfMemoryKills() -> UInt64? { nil }
     func presentLimits() -> PresentLimits { PresentLimits() }
     func delete() throws(SystemError) {}
 }

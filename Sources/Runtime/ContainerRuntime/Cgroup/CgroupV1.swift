@@ -208,10 +208,9 @@ struct CgroupV1: CgroupDriver {
         try killTree(first.mountPoint + path) { if isFrozen() { try? freeze(false) } }
     }
 
-    func outOfMemoryKills() -> UInt64 {
-        guard let directory = directory(of: "memory"), let text = try? readText(directory + "/memory.oom_control")
-        else { return 0 }
-        return counter("oom_kill", in: text)
+    func outOfMemoryKills() -> UInt64? {
+        directory(of: "memory").flatMap { try? readText($0 + "/memory.oom_control") }
+            .map { counter("oom_kill", in: $0) }
     }
 
     func presentLimits() -> PresentLimits {

@@ -92,9 +92,15 @@ struct CgroupV2: CgroupDriver {
         }
     }
 
-    func outOfMemoryKills() -> UInt64 {
-        guard let text = try? readText(directory + "/memory.events") else { return 0 }
-        return counter("oom_kill", in: text)
+    func outOfMemoryKills() -> UInt64? { outOfMemoryKills(in: directory) }
+
+    // Of a group all below it is counted; cgroup-v2.rst, "memory.events".
+    func outOfMemoryKillsAround() -> UInt64? {
+        directory.lastIndex(of: "/").flatMap { outOfMemoryKills(in: String(directory[..<$0])) }
+    }
+
+    private func outOfMemoryKills(in directory: String) -> UInt64? {
+        (try? readText(directory + "/memory.events")).map { counter("oom_kill", in: $0) }
     }
 
     func presentLimits() -> PresentLimits {

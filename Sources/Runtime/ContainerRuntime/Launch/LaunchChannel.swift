@@ -74,7 +74,7 @@ struct LaunchChannel: ~Copyable {
                         try duties.listener?.send(owned.raw, for: child.pid)
                     }
                 case .successor(nil):
-                    guard let handover = duties.handover else { 
+                    guard let handover = duties.handover else {
                         throw RuntimeFailure(.exec, "unexpected message from the container's process")
                     }
                     isLast = true

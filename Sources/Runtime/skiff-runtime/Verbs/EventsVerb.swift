@@ -36,7 +36,7 @@ struct EventsVerb: Verb {
         if once { return try report(cgroup) }
         let process = try PidFD(state.pid)
         let watcher = try? MemoryWatcher(cgroup)
-        var kills = cgroup.outOfMemoryKills()
+        var kills = cgroup.outOfMemoryKills() ?? 0
         var next = Clock.monotonicMilliseconds() + Int64(interval)
         while true {
             let rest = max(0, next - Clock.monotonicMilliseconds())
@@ -44,7 +44,7 @@ struct EventsVerb: Verb {
                 [(process.raw, Int16(POLLIN)), (watcher?.raw ?? -1, Int16(POLLIN))], timeout: Int32(rest))
             if events[1] != 0, let watcher {
                 watcher.drain()
-                let now = cgroup.outOfMemoryKills()
+                let now = cgroup.outOfMemoryKills() ?? 0
                 if now > kills { try line("oom") }
                 kills = max(kills, now)
             }
