@@ -27,8 +27,8 @@ struct FilterAnswerTests {
         #expect(FilterAnswer.to(SYS_recvmsg, from: program) == .fail(13))
         #expect(FilterAnswer.to(SYS_exit_group, from: program) == .killProcess)
         #expect(FilterAnswer.to(SYS_ioctl, from: program) == .fail(38))
-        #expect(FilterAnswer.lets(SYS_setsid, [], program) && FilterAnswer.lets(SYS_sendmsg, [], program))
-        #expect(!FilterAnswer.lets(SYS_recvmsg, [], program) && !FilterAnswer.lets(SYS_exit_group, [], program))
+        #expect(FilterAnswer.lets(SYS_setsid, in: program) && FilterAnswer.lets(SYS_sendmsg, in: program))
+        #expect(!FilterAnswer.lets(SYS_recvmsg, in: program) && !FilterAnswer.lets(SYS_exit_group, in: program))
     }
 
     /// As Docker's profile asks: no new namespaces.
@@ -43,11 +43,11 @@ struct FilterAnswerTests {
                     arguments: [.init(index: 1, value: 1 << 40, second: 0, comparison: "SCMP_CMP_GT")]),
             ]
         }
-        #expect(FilterAnswer.lets(SYS_clone, [UInt64(CLONE_PARENT)], program))
-        #expect(!FilterAnswer.lets(SYS_clone, [UInt64(CLONE_NEWNS)], program))
-        #expect(FilterAnswer.lets(SYS_ioctl, [0, 1 << 40 | 1], program))
-        #expect(!FilterAnswer.lets(SYS_ioctl, [0, 1 << 40], program))
-        #expect(!FilterAnswer.lets(SYS_ioctl, [0, UInt64(TIOCSCTTY)], program))
+        #expect(FilterAnswer.lets(SYS_clone, UInt64(CLONE_PARENT), in: program))
+        #expect(!FilterAnswer.lets(SYS_clone, UInt64(CLONE_NEWNS), in: program))
+        #expect(FilterAnswer.lets(SYS_ioctl, 0, 1 << 40 | 1, in: program))
+        #expect(!FilterAnswer.lets(SYS_ioctl, 0, 1 << 40, in: program))
+        #expect(!FilterAnswer.lets(SYS_ioctl, 0, UInt64(TIOCSCTTY), in: program))
     }
 
     @Test func whatIsNoProgramAnswersNothing() {

@@ -12,7 +12,8 @@ public struct JSONObject: Sendable {
     }
 
     private var entries: [Entry] = []
-    private var index: [String: Int]?
+    /// Where each member is; empty where there are few, which is found out faster without.
+    private var index: [String: Int] = [:]
 
     private static let indexThreshold = 12
 
@@ -33,12 +34,12 @@ public struct JSONObject: Sendable {
             case (let found?, let value?): entries[found].value = value
             case (let found?, nil):
                 entries.remove(at: found)
-                index = nil
+                index = [:]
                 if entries.count > Self.indexThreshold { buildIndex() }
             case (nil, let value?):
                 entries.append(Entry(key: key, value: value))
-                if index != nil {
-                    index?[key] = entries.count - 1
+                if !index.isEmpty {
+                    index[key] = entries.count - 1
                 } else if entries.count > Self.indexThreshold {
                     buildIndex()
                 }
@@ -80,7 +81,7 @@ public struct JSONObject: Sendable {
     }
 
     private func position(of key: String) -> Int? {
-        if let index { return index[key] }
+        if !index.isEmpty { return index[key] }
         let length = key.utf8.count
         for position in entries.indices where entries[position].key.utf8.count == length {
             if entries[position].key == key { return position }

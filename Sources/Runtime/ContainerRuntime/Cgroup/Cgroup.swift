@@ -24,9 +24,7 @@ public struct Cgroup: Sendable {
 
     /// - Throws: when the path is not absolute or steps up.
     public init(path: String, layout: CgroupLayout, scope: SystemdScope? = nil) throws(RuntimeFailure) {
-        guard path.hasPrefix("/"), path.count > 1,
-            !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." })
-        else { throw RuntimeFailure(.cgroup, "cgroup path \"\(path)\" is not an absolute path without \"..\"") }
+        guard path.hasPrefix("/"), path.utf8.count > 1, !Self.steps(path) else { throw RuntimeFailure(.cgroup, "cgroup path \"\(path)\" is not an absolute path without \"..\"") }
         guard layout.isV1 || !layout.unified.isEmpty else {
             throw RuntimeFailure(.cgroup, "no cgroup hierarchy is mounted on this host")
         }
@@ -34,6 +32,17 @@ public struct Cgroup: Sendable {
         self.path = path
         self.scope = scope
         driver = layout.isV1 ? CgroupV1(layout: layout, path: path) : CgroupV2(root: layout.unified, path: path)
+    }
+
+    /// Whether a path has a component "." or "..".
+    private static func steps(_ path: String) -> Bool {
+        let bytes = Array(path.utf8)
+        var components = Fields(bytes, separatedBy: UInt8(ascii: "/"))
+        while let component = components.next() {
+            guard component.count == 1 || component.count == 2 else { continue }
+            if component.allSatisfy({ bytes[$0] == UInt8(ascii: ".") }) { return true }
+        }
+        return false
     }
 
     private init(none layout: CgroupLayout) {

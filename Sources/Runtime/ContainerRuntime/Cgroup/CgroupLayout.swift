@@ -73,17 +73,19 @@ public struct CgroupLayout: Sendable, Hashable {
     init(record: String) {
         hierarchies = []
         unified = ""
-        for entry in Array(record.utf8).split(separator: UInt8(ascii: " ")) {
+        let bytes = Array(record.utf8)
+        var entries = Fields(bytes, separatedBy: UInt8(ascii: " "))
+        while let entry = entries.next() {
             // A name may hold a colon, and is followed by a path.
             let isColon = { (at: Int) in
-                entry[at] == UInt8(ascii: ":") && entry[(at + 1)...].first == UInt8(ascii: "/")
+                bytes[at] == UInt8(ascii: ":") && at + 1 < entry.upperBound && bytes[at + 1] == UInt8(ascii: "/")
             }
-            guard let colon = entry.indices.first(where: isColon) else { continue }
-            let mountPoint = String(decoding: entry[(colon + 1)...], as: UTF8.self)
-            if colon == entry.startIndex {
+            guard let colon = entry.first(where: isColon) else { continue }
+            let mountPoint = String(decoding: bytes[(colon + 1)..<entry.upperBound], as: UTF8.self)
+            if colon == entry.lowerBound {
                 unified = mountPoint
             } else {
-                add(entry[..<colon], at: mountPoint)
+                add(Fields(bytes, in: entry.lowerBound..<colon, separatedBy: UInt8(ascii: ",")), at: mountPoint)
             }
         }
     }
@@ -100,57 +102,48 @@ public struct CgroupLayout: Sendable, Hashable {
     init(mountTable: [UInt8]) {
         hierarchies = []
         unified = ""
-        for line in Self.lines(of: mountTable) { take(line) }
-    }
-
-    /// The lines whose type of file system, behind the lone dash, begins with "cgroup".
-    private static func lines(of table: [UInt8]) -> [ArraySlice<UInt8>] {
-        table.withUnsafeBufferPointer { bytes in
-            var found: [ArraySlice<UInt8>] = []
+        mountTable.withUnsafeBufferPointer { bytes in
             var start = 0
             while start < bytes.count {
                 var end = start, isCgroup = false
                 while end < bytes.count, bytes[end] != UInt8(ascii: "\n") {
-                    if bytes[end] == UInt8(ascii: "-"), !isCgroup { isCgroup = names(bytes, at: end) }
+                    if bytes[end] == UInt8(ascii: "-"), !isCgroup { isCgroup = Self.names(bytes, at: end) }
                     end += 1
                 }
-                if isCgroup { found.append(table[start..<end]) }
+                if isCgroup { take(Fields(mountTable, in: start..<end, separatedBy: UInt8(ascii: " "))) }
                 start = end + 1
             }
-            return found
         }
     }
 
+    /// Whether a dash is the lone one in front of a type of file system that begins with "cgroup".
     private static func names(_ bytes: UnsafeBufferPointer<UInt8>, at dash: Int) -> Bool {
         let word: StaticString = " - cgroup"
         guard dash > 0, dash - 1 + word.utf8CodeUnitCount <= bytes.count else { return false }
         return (0..<word.utf8CodeUnitCount).allSatisfy { bytes[dash - 1 + $0] == word.utf8Start[$0] }
     }
 
-    private mutating func take(_ line: ArraySlice<UInt8>) {
-        var fields: [ArraySlice<UInt8>] = [], start = line.startIndex
-        for index in line.indices where line[index] == UInt8(ascii: " ") {
-            fields.append(line[start..<index])
-            start = index + 1
-        }
-        fields.append(line[start...])
-        guard let dash = fields.firstIndex(where: { $0.count == 1 && $0.first == UInt8(ascii: "-") }), dash > 4,
-            fields.count > dash + 3
-        else { return }
-        let mountPoint = String(decoding: fields[4], as: UTF8.self)
-        switch String(decoding: fields[dash + 1], as: UTF8.self) {
+    private mutating func take(_ line: Fields) {
+        var fields = line
+        for _ in 0..<4 { _ = fields.next() }
+        guard let mountPoint = fields.text() else { return }
+        // Any number of fields, and a lone dash.
+        while let field = fields.text(), field != "-" {}
+        guard let type = fields.text(), fields.next() != nil, let options = fields.next() else { return }
+        switch type {
         case "cgroup2":
             // The first one is the host's; others are a container's or a test's view.
             if unified.isEmpty { unified = mountPoint }
         case "cgroup":
-            if mountPoint.hasPrefix("/sys/fs/cgroup/") { add(fields[dash + 3], at: mountPoint) }
+            if mountPoint.hasPrefix("/sys/fs/cgroup/") { add(line.part(options, separatedBy: UInt8(ascii: ",")), at: mountPoint) }
         default: break
         }
     }
 
     /// - Parameter options: a name and controllers, between others or not.
-    private mutating func add(_ options: ArraySlice<UInt8>, at mountPoint: String) {
-        let words = options.split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
+    private mutating func add(_ options: Fields, at mountPoint: String) {
+        var options = options, words: [String] = []
+        while let word = options.text() { words.append(word) }
         let named = words.filter { $0.hasPrefix("name=") }
         let controllers = words.filter { Self.controllers.contains($0) }
         guard let slash = mountPoint.utf8.lastIndex(of: UInt8(ascii: "/")),

@@ -129,29 +129,36 @@ public struct ExecLaunch: Sendable {
     ///
     /// - Parameter besidesTime: whether it does not matter if that is the caller's own.
     private func differingNamespaces(besidesTime: Bool) throws(RuntimeFailure) -> Namespaces {
-        var differing: Namespaces = []
+        guard effectiveUser() == 0, !isInUserNamespace() else {
+            var differing: Namespaces = []
+            for kind in RuntimeSpec.Namespace.Kind.allCases where try differs(kind) { differing.insert(kind.flag) }
+            return differing
+        }
         // Who has every right may enter what it is in already, and is spared the comparison where nothing else hangs on it.
-        let isPrivileged = effectiveUser() == 0 && !isInUserNamespace()
-        for kind in RuntimeSpec.Namespace.Kind.allCases {
-            let name = kind.procName
-            // Time namespaces came with Linux 5.6, and a kernel may be built without them.
-            if kind == .time, !exists("/proc/self/ns/time") { continue }
-            if isPrivileged, kind != .user, kind != .pid, kind != .time || besidesTime {
-                differing.insert(kind.flag)
-                continue
+        var differing: Namespaces = [.mount, .network, .ipc, .uts, .cgroup]
+        if try differs(.pid) { differing.insert(.pid) }
+        if try differs(.user) { differing.insert(.user) }
+        if try besidesTime ? exists("/proc/self/ns/time") : differs(.time) { differing.insert(.time) }
+        return differing
+    }
+
+    private func differs(_ kind: RuntimeSpec.Namespace.Kind) throws(RuntimeFailure) -> Bool {
+        let name = kind.procName
+        return try step(.namespaces) { () throws(SystemError) in
+            let ours: stat
+            do throws(SystemError) { ours = try status("/proc/self/ns/\(name)", follow: true) } catch {
+                // Time namespaces came with Linux 5.6, and a kernel may be built without them.
+                guard kind == .time, error.errno == ENOENT else { throw error }
+                return false
             }
-            try step(.namespaces) { () throws(SystemError) in
-                let theirs: stat
-                do throws(SystemError) { theirs = try status("/proc/\(initPid)/ns/\(name)", follow: true) } catch {
-                    guard error.errno == EACCES || error.errno == EPERM else { throw error }
-                    throw error.about(
-                        "process \(initPid), which only root may enter while it waits for its start, or another user's")
-                }
-                let ours = try status("/proc/self/ns/\(name)", follow: true)
-                if theirs.st_ino != ours.st_ino { differing.insert(kind.flag) }
+            do throws(SystemError) {
+                return try status("/proc/\(initPid)/ns/\(name)", follow: true).st_ino != ours.st_ino
+            } catch {
+                guard error.errno == EACCES || error.errno == EPERM else { throw error }
+                throw error.about(
+                    "process \(initPid), which only root may enter while it waits for its start, or another user's")
             }
         }
-        return differing
     }
 }
 
@@ -228,7 +235,7 @@ struct ExecChild {
         }
         try step(.exec) { () throws(SystemError) in try closeOnExec(from: 3 + launch.preservedDescriptors) }
         if entry == .confined {
-            closeAll(except: [peer] + [procfs].compactMap { $0 }, from: 3 + launch.preservedDescriptors)
+            closeAll(except: procfs.map { [peer, $0] } ?? [peer], from: 3 + launch.preservedDescriptors)
             terminal = terminal.map { _ in 0 }
         }
         let last = ProcessStep(

@@ -25,9 +25,9 @@ enum PidEntry: Sendable, Equatable {
         // What is done once the filter holds; a program that may do none of it is let in at birth.
         let clone = UInt64(UInt32(bitPattern: CLONE_PARENT | CLONE_PIDFD))
         let calls = [SYS_sendmsg, SYS_recvmsg, SYS_setsid, SYS_exit_group]
-        return FilterAnswer.lets(SYS_clone, [clone], filter)
-            && calls.allSatisfy { FilterAnswer.lets($0, [], filter) }
-            && (!terminal || FilterAnswer.lets(SYS_ioctl, [0, UInt64(TIOCSCTTY)], filter))
+        return FilterAnswer.lets(SYS_clone, clone, in: filter)
+            && calls.allSatisfy { FilterAnswer.lets($0, in: filter) }
+            && (!terminal || FilterAnswer.lets(SYS_ioctl, 0, UInt64(TIOCSCTTY), in: filter))
     }
 }
 
@@ -37,7 +37,7 @@ extension PlannedProcess {
     var filtersLast: Bool {
         guard let filter, noNewPrivileges else { return false }
         let calls = [SYS_close, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise]
-        return calls.allSatisfy { FilterAnswer.lets($0, [], filter) }
+        return calls.allSatisfy { FilterAnswer.lets($0, in: filter) }
     }
 }
 

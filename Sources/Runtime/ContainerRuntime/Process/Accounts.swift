@@ -1,3 +1,5 @@
+internal import Linux
+
 /// The container's own `/etc/passwd` and `/etc/group`, and what a `user[:group]` means by them.
 ///
 /// Pure text in, numbers out; reading the files safely is the caller's part. The rules are Docker's: a number is always a
@@ -37,12 +39,15 @@ public struct Accounts: Sendable {
     public static func account(of uid: UInt32, in passwd: String) -> User? {
         // Leading zeros are allowed.
         let digits = uid == 0 ? [] : Array("\(uid)".utf8), zero = UInt8(ascii: "0")
-        for line in passwd.utf8.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
-            guard fields.count > 3, fields[2].drop(while: { $0 == zero }).elementsEqual(digits),
-                let user = Accounts(passwd: String(Substring(line)), group: "").users.first
+        let bytes = Array(passwd.utf8)
+        var lines = Fields(bytes, separatedBy: UInt8(ascii: "\n"))
+        while let line = lines.next() {
+            var fields = Fields(bytes, in: line, separatedBy: UInt8(ascii: ":"))
+            guard let name = fields.text(), !name.hasPrefix("#"), fields.next() != nil, let number = fields.next(),
+                bytes[number].drop(while: { $0 == zero }).elementsEqual(digits), !number.isEmpty,
+                let gid = fields.text().flatMap({ Self.number($0[...]) }), fields.next() != nil, let home = fields.text()
             else { continue }
-            return user
+            return User(name: name, uid: uid, gid: gid, home: home)
         }
         return nil
     }

@@ -7,14 +7,17 @@ internal import Linux
 /// libseccomp and ``NewerCalls`` write.
 enum FilterAnswer {
     /// - Parameters:
-    ///   - arguments: the call's, those that are left out being zero.
+    ///   - first: the call's first argument.
+    ///   - second: the next; the others are zero.
     ///   - program: `struct sock_filter` after another.
     /// - Returns: nil where the program has an instruction that is not known here, or no end.
-    static func to(_ call: Int32, _ arguments: [UInt64] = [], from program: [UInt8]) -> SyscallAction? {
+    static func to(
+        _ call: Int32, _ first: UInt64 = 0, _ second: UInt64 = 0, from program: [UInt8]
+    ) -> SyscallAction? {
         // Number, calling convention, instruction pointer, six arguments; in words of four bytes.
         var data = [UInt32(bitPattern: call), SeccompCompiler.nativeArchitecture, 0, 0]
         for index in 0..<6 {
-            let value = index < arguments.count ? arguments[index] : 0
+            let value = index == 0 ? first : index == 1 ? second : 0
             let halves = [UInt32(truncatingIfNeeded: value), UInt32(truncatingIfNeeded: value >> 32)]
             data += UInt64(1).littleEndian == 1 ? halves : halves.reversed()
         }
@@ -44,8 +47,8 @@ enum FilterAnswer {
     }
 
     /// Whether the call is made as if there were no filter.
-    static func lets(_ call: Int32, _ arguments: [UInt64] = [], _ program: [UInt8]) -> Bool {
-        guard let answer = to(call, arguments, from: program) else { return false }
+    static func lets(_ call: Int32, _ first: UInt64 = 0, _ second: UInt64 = 0, in program: [UInt8]) -> Bool {
+        guard let answer = to(call, first, second, from: program) else { return false }
         // The lower half is for whoever is told.
         let action = SyscallAction(rawValue: answer.rawValue & SECCOMP_RET_ACTION_FULL)
         return action == .allow || action == .log

@@ -155,13 +155,15 @@ public struct SeccompFilter: Sendable {
 
     private static func unpack(_ bytes: [UInt8], _ text: ArraySlice<UInt8>) -> Compiled? {
         let head = Array("\(form) \(text.count) ".utf8)
-        guard bytes.starts(with: head), let newline = bytes.prefix(128).firstIndex(of: UInt8(ascii: "\n")) else {
+        guard bytes.starts(with: head), let newline = bytes.prefix(128).firstIndex(of: UInt8(ascii: "\n")),
+            newline >= head.count
+        else {
             return nil
         }
-        let lengths = bytes[head.count..<newline].split(separator: UInt8(ascii: " "))
+        var lengths = Fields(bytes, in: head.count..<newline, separatedBy: UInt8(ascii: " "))
         let start = newline + 1, end = start + text.count
-        guard lengths.count == 2, let besides = Int(String(decoding: lengths[0], as: UTF8.self)), besides > 0,
-            let length = Int(String(decoding: lengths[1], as: UTF8.self)), length > 0,
+        guard let besides = lengths.text().flatMap({ Int($0) }), besides > 0,
+            let length = lengths.text().flatMap({ Int($0) }), length > 0, lengths.next() == nil,
             bytes.count == end + besides + length,
             bytes.withUnsafeBytes({ bytes in
                 text.withUnsafeBytes { memcmp(bytes.baseAddress! + start, $0.baseAddress!, text.count) == 0 }

@@ -224,9 +224,11 @@ public func processStartTime(_ pid: pid_t) -> UInt64? {
     guard pid > 0, let bytes = try? readFile("/proc/" + decimal(pid) + "/stat", limit: 4096),
         let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
-    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
-    guard fields.count > 19, fields[0] != [UInt8(ascii: "Z")], fields[0] != [UInt8(ascii: "X")] else { return nil }
-    return UInt64(String(decoding: fields[19], as: UTF8.self))
+    // Behind the name, which may hold anything, a space.
+    guard end + 2 < bytes.count, bytes[end + 2] != UInt8(ascii: "Z"), bytes[end + 2] != UInt8(ascii: "X") else { return nil }
+    var fields = Fields(bytes, in: (end + 2)..<bytes.count, separatedBy: UInt8(ascii: " "))
+    for _ in 3..<22 { _ = fields.next() }
+    return fields.text().flatMap { UInt64($0) }
 }
 
 extension ContainerState {
