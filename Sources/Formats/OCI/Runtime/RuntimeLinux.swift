@@ -33,6 +33,21 @@ extension RuntimeSpec {
     public struct Namespace: Sendable, Hashable {
         public enum Kind: String, Sendable, Hashable, CaseIterable {
             case pid, network, mount, ipc, uts, user, cgroup, time
+
+            // What the compiler writes looks it up in a list, whose type each process would have to make.
+            public init?(rawValue: String) {
+                switch rawValue {
+                case "pid": self = .pid
+                case "network": self = .network
+                case "mount": self = .mount
+                case "ipc": self = .ipc
+                case "uts": self = .uts
+                case "user": self = .user
+                case "cgroup": self = .cgroup
+                case "time": self = .time
+                default: return nil
+                }
+            }
         }
         public var kind: Kind
         /// The one to join; nil makes a new one.

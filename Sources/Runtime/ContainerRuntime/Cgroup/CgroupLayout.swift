@@ -65,7 +65,12 @@ public struct CgroupLayout: Sendable, Hashable {
         guard isV1 else { return "" }
         var record = ""
         for hierarchy in hierarchies {
-            record += hierarchy.options.joined(separator: ",") + ":" + hierarchy.mountPoint + " "
+            var separator = ""
+            for option in hierarchy.options {
+                record += separator + option
+                separator = ","
+            }
+            record += ":" + hierarchy.mountPoint + " "
         }
         return record + ":" + unified
     }

@@ -74,13 +74,14 @@ struct CgroupV1: CgroupDriver {
     private func makeParents(
         in root: String, inheritsCPUs: Bool, _ made: inout [String]
     ) throws(SystemError) -> String {
-        let components = path.utf8.split(separator: UInt8(ascii: "/")).dropLast().map { "/" + Substring($0) }
-        let parent = root + components.joined()
+        let parent = root + parentPath
         if !inheritsCPUs, exists(parent) { return parent }
+        var components = Fields(Array(parentPath.utf8), separatedBy: UInt8(ascii: "/"))
         var current = root
-        for component in components {
+        while let component = components.text() {
+            if component.isEmpty { continue }
             let above = current
-            current += component
+            current += "/" + component
             _ = try makeGroup(current, &made)
             if inheritsCPUs { try inheritCPUs(current, from: above, below: root) }
         }

@@ -20,8 +20,8 @@ extension CgroupV1 {
         for priority in resources.networkPriorities {
             try set("net_prio", "net_prio.ifpriomap", "\(priority.name) \(priority.priority)")
         }
-        for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {
-            try set("rdma", "rdma.max", limit.text(device))
+        for device in resources.rdma.keys.sorted() {
+            if let limit = resources.rdma[device] { try set("rdma", "rdma.max", limit.text(device)) }
         }
         if let unified = resources.unified.keys.min() {
             throw SystemError(

@@ -18,8 +18,8 @@ extension CgroupV2 {
             let reserved = "hugetlb.\(page.pageSize).rsvd.max"
             if exists("\(directory)/\(reserved)") { try set(reserved, "\(page.limit)") }
         }
-        for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {
-            try set("rdma.max", limit.text(device))
+        for device in resources.rdma.keys.sorted() {
+            if let limit = resources.rdma[device] { try set("rdma.max", limit.text(device)) }
         }
         try applyUnified(resources.unified)
     }

@@ -28,9 +28,10 @@ public struct HookState: Sendable {
     }
 
     var json: JSON {
-        var object: JSONObject = [
-            "ociVersion": .string(RuntimeSpec.currentVersion), "id": .string(id), "status": .string(status.rawValue),
-        ]
+        var object = JSONObject()
+        object["ociVersion"] = .string(RuntimeSpec.currentVersion)
+        object["id"] = .string(id)
+        object["status"] = .string(status.rawValue)
         if pid > 0 { object["pid"] = .integer(Int64(pid)) }
         object["bundle"] = .string(bundle)
         if !annotations.isEmpty { object["annotations"] = JSON(annotations) }

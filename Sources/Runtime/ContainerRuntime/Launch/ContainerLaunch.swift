@@ -188,11 +188,11 @@ public struct ContainerLaunch: Sendable {
         var duties = LaunchDuties()
         duties.mappings = plan.mappings
         duties.gated = gate.isFifo
-        let hooks = spec.hooks
-        for (point, list) in [(HookRun.Point.prestart, hooks.prestart), (.createRuntime, hooks.createRuntime)]
-        where !list.isEmpty {
-            duties.hooks.append(HookRun(point, list, state: hookState, directory: bundle))
+        func run(_ list: [RuntimeSpec.Hook], at point: HookRun.Point) {
+            if !list.isEmpty { duties.hooks.append(HookRun(point, list, state: hookState, directory: bundle)) }
         }
+        run(spec.hooks.prestart, at: .prestart)
+        run(spec.hooks.createRuntime, at: .createRuntime)
         if !plan.interfaces.isEmpty { duties.interfaces = try PreparedNetworkDevices(plan.interfaces) }
         if plan.process.installation.notifies, let seccomp = spec.linux.seccomp {
             duties.listener = try SeccompListener(

@@ -11,11 +11,15 @@ struct JoinedNamespaces: Sendable {
 
     private var entries: [Entry] = []
 
-    /// - Parameter override: a network namespace that is open already.
+    /// - Parameters:
+    ///   - joined: those with a path.
+    ///   - override: a network namespace that is open already.
     init(
-        _ joined: [(kind: RuntimeSpec.Namespace.Kind, path: String)], override: Int32?
+        _ joined: [RuntimeSpec.Namespace], override: Int32?
     ) throws(RuntimeFailure) {
-        for (kind, path) in joined {
+        for namespace in joined {
+            let kind = namespace.kind
+            guard let path = namespace.path else { continue }
             let descriptor = try step(.namespaces) { () throws(SystemError) in try open(path, O_RDONLY) }
             // Law 3: what is entered must be a namespace, whatever lies at the path now.
             let type = try step(.namespaces) { () throws(SystemError) in try fileSystemType(of: descriptor.raw) }

@@ -6,18 +6,26 @@ internal import OCI
 ///
 /// They are allowed only where the namespace they belong to is the container's own: security law 3 and CVE-2022-0811.
 struct KernelParameters: Sendable {
-    /// Names below `sys/` of procfs, and their values.
-    private var writes: [(name: String, path: String, value: String)] = []
-    /// Each name and the namespace it belongs to.
-    private(set) var names: [(name: String, kind: RuntimeSpec.Namespace.Kind)] = []
+    struct Parameter: Sendable {
+        /// As the document has it.
+        let name: String
+        /// The file below `sys/` of procfs.
+        fileprivate let path: String
+        fileprivate let value: String
+        /// The namespace it belongs to.
+        let kind: RuntimeSpec.Namespace.Kind
+    }
+
+    private(set) var list: [Parameter] = []
 
     /// - Parameter joinsNetwork: whether a network namespace is given beside the document.
     init(_ linux: RuntimeSpec.LinuxSettings, joinsNetwork: Bool) throws(RuntimeFailure) {
-        for (key, value) in linux.sysctl.sorted(by: { $0.key < $1.key }) {
+        for key in linux.sysctl.keys.sorted() {
             // sysctl(8) accepts `net/ipv4/ip_forward` for `net.ipv4.ip_forward`.
             let path = key.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "/") : $0 }
-            let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-            guard parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(Self.isAllowed) }) else {
+            var parts = Fields(path, separatedBy: UInt8(ascii: "/"))
+            while let part = parts.next() {
+                guard part.isEmpty || !path[part].allSatisfy(Self.isAllowed) else { continue }
                 throw RuntimeFailure(.specification, "sysctl \"\(key)\": not the name of a kernel parameter")
             }
             let text = String(decoding: path, as: UTF8.self)
@@ -32,8 +40,7 @@ struct KernelParameters: Sendable {
                 throw RuntimeFailure(
                     .specification, "sysctl \"\(key)\" is not allowed in the host's \(kind.rawValue) namespace")
             }
-            writes.append((key, text, value))
-            names.append((key, kind))
+            list.append(Parameter(name: key, path: text, value: linux.sysctl[key] ?? "", kind: kind))
         }
     }
 
@@ -55,20 +62,22 @@ struct KernelParameters: Sendable {
 
     /// - Parameter procfs: the container's, proven to be one.
     func write(_ procfs: Int32?) throws(RuntimeFailure) {
-        if writes.isEmpty { return }
+        if list.isEmpty { return }
         guard let procfs else {
             throw RuntimeFailure(.sysctl, "the container has no /proc to set kernel parameters by")
         }
-        for (name, path, value) in writes {
+        for parameter in list {
             try step(.sysctl) { () throws(SystemError) in
                 do throws(SystemError) {
                     let file = try open(
-                        in: procfs, "sys/" + path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
-                    try writeAll(file.raw, value)
+                        in: procfs, "sys/" + parameter.path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
+                    try writeAll(file.raw, parameter.value)
                 } catch {
                     // Its two numbers are groups, which have to be mapped.
-                    let groups = path == "net/ipv4/ping_group_range" && error.errno == EINVAL
-                    throw error.about("\(name)=\(value)\(groups ? ", groups this user namespace does not map" : "")")
+                    let groups = parameter.path == "net/ipv4/ping_group_range" && error.errno == EINVAL
+                    throw error.about(
+                        "\(parameter.name)=\(parameter.value)"
+                            + (groups ? ", groups this user namespace does not map" : ""))
                 }
             }
         }

@@ -13,7 +13,7 @@ struct LaunchPlan: Sendable {
     /// What the clocks of the new time namespace are ahead by, as its file takes it; nil where none is made.
     var timeOffsets: String?
     /// Namespaces to join, in an order that works: the user namespace first.
-    var joined: [(kind: RuntimeSpec.Namespace.Kind, path: String)]
+    var joined: [RuntimeSpec.Namespace]
     var mappings: UserMappings?
     var mounts: [PlannedMount]
     var process: PlannedProcess
@@ -31,10 +31,8 @@ struct LaunchPlan: Sendable {
         createsIPCNamespace = false
         joined = []
         for namespace in linux.namespaces {
-            if let path = namespace.path {
-                if namespace.kind != .network || launch.networkNamespace == nil {
-                    joined.append((namespace.kind, path))
-                }
+            if namespace.path != nil {
+                if namespace.kind != .network || launch.networkNamespace == nil { joined.append(namespace) }
                 continue
             }
             switch namespace.kind {
@@ -106,21 +104,20 @@ struct LaunchPlan: Sendable {
     private static func refuseLaterHooks(_ launch: ContainerLaunch) throws(RuntimeFailure) {
         if launch.gate.isFifo { return }
         let hooks = launch.spec.hooks
-        for (point, list) in [(HookRun.Point.poststart, hooks.poststart), (.poststop, hooks.poststop)]
-        where !list.isEmpty {
-            throw RuntimeFailure(
-                .specification,
-                "hooks.\(point.rawValue): skiff-runtime's start and delete run these, and this container has neither")
-        }
+        if hooks.poststart.isEmpty, hooks.poststop.isEmpty { return }
+        let point = hooks.poststart.isEmpty ? HookRun.Point.poststop : .poststart
+        throw RuntimeFailure(
+            .specification,
+            "hooks.\(point.rawValue): skiff-runtime's start and delete run these, and this container has neither")
     }
 
     /// Refuses what would be set in a namespace that is the container's by its path and the host's in truth: CVE-2022-0532.
     func refuseHostsNamespaces(_ joined: JoinedNamespaces) throws(RuntimeFailure) {
-        for (name, kind) in parameters.names where try joined.isCallers(kind) {
+        for parameter in parameters.list where try joined.isCallers(parameter.kind) {
             throw RuntimeFailure(
                 .specification,
-                "sysctl \"\(name)\" is not allowed in the host's \(kind.rawValue) namespace, which is the one to be joined"
-            )
+                "sysctl \"\(parameter.name)\" is not allowed in the host's \(parameter.kind.rawValue) namespace, which is "
+                    + "the one to be joined")
         }
         if hostname != nil || domainname != nil, try joined.isCallers(.uts) {
             throw RuntimeFailure(

@@ -67,14 +67,14 @@ struct ContainerRoot: ~Copyable {
         }
         var current = try open("/", O_PATH | O_DIRECTORY)
         var walked = ""
-        let components = path.split(separator: "/").filter { $0 != "." }
+        let components = path.components
         for (index, component) in components.enumerated() {
             let parent = walked
             walked += "/" + component
             do { current = try open(walked, O_PATH | O_DIRECTORY) } catch {
                 guard error.errno == ENOENT else { throw error }
                 if component == ".." { throw error }
-                if let target = linkTarget(String(component), in: current, at: parent) {
+                if let target = linkTarget(component, in: current, at: parent) {
                     guard links > 0 else { throw error }
                     let rest = components[(index + 1)...].map { "/" + $0 }.joined()
                     return try directory(target + rest, mode: mode, links: links - 1)
@@ -139,11 +139,19 @@ extension String {
     /// The absolute path without empty parts and `.`, and with `..` taken back as far as the root: what `filepath.Clean` of
     /// other runtimes makes of it.
     var cleanPath: String {
-        var parts: [Substring] = []
-        for part in split(separator: "/") where part != "." {
-            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-        }
-        return "/" + parts.joined(separator: "/")
+        var parts: [String] = []
+        for part in components { if part == ".." { _ = parts.popLast() } else { parts.append(part) } }
+        if parts.isEmpty { return "/" }
+        var path = ""
+        for part in parts { path += "/" + part }
+        return path
+    }
+
+    /// The names on the way, without empty ones and `.`.
+    fileprivate var components: [String] {
+        var names: [String] = [], fields = Fields(Array(utf8), separatedBy: UInt8(ascii: "/"))
+        while let name = fields.text() { if !name.isEmpty, name != "." { names.append(name) } }
+        return names
     }
 
     /// What is before the last slash, and what is behind it.

@@ -239,11 +239,15 @@ extension ContainerState {
     }
 
     var json: JSON {
-        var object: JSONObject = [
-            "id": .string(id), "bundle": .string(bundle), "pid": .integer(Int64(pid)),
-            "startTime": .string("\(startTime)"), "cgroup": .string(cgroup), "rootfs": .string(rootfs),
-            "created": .string(created), "ownsProcesses": .bool(ownsProcesses),
-        ]
+        var object = JSONObject()
+        object["id"] = .string(id)
+        object["bundle"] = .string(bundle)
+        object["pid"] = .integer(Int64(pid))
+        object["startTime"] = .string("\(startTime)")
+        object["cgroup"] = .string(cgroup)
+        object["rootfs"] = .string(rootfs)
+        object["created"] = .string(created)
+        object["ownsProcesses"] = .bool(ownsProcesses)
         if !annotations.isEmpty { object["annotations"] = JSON(annotations) }
         if !hierarchies.isEmpty { object["hierarchies"] = .string(hierarchies) }
         if let scope { object["scope"] = .object(["unit": .string(scope.unit), "user": .bool(scope.isUser)]) }
