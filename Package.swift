@@ -10,14 +10,15 @@ let strict: [SwiftSetting] = [
 ]
 
 /// What the modules of the small programs are compiled with: each function in a section of its own, for the linker to order,
-/// with the records of generic structures and enumerations, which are otherwise made at every start, and without the
-/// libraries for tasks and regular expressions, which are linked where a module merely could use them.
+/// with the records of generic structures and enumerations, which are otherwise made at every start, with types asked for by
+/// a call and not by a name that has to be understood first, and without the libraries for tasks and regular expressions, which are linked where a module merely could use them.
 let small: [SwiftSetting] =
     strict + [
         .unsafeFlags(
             [
                 "-Xfrontend", "-function-sections",
                 "-Xfrontend", "-prespecialize-generic-metadata",
+                "-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors",
                 "-Xfrontend", "-disable-implicit-string-processing-module-import",
                 "-Xfrontend", "-disable-implicit-concurrency-module-import",
             ], .when(configuration: .release))
