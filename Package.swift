@@ -53,7 +53,7 @@ let alignedToHugePages: [LinkerSetting] = [
 /// How a program begins: with a function of `CQuickStart/SealedStart.c`, where that is written for the processor, and
 /// without what `CQuickStart.c` stands in for.
 func beginning(with entry: String) -> [LinkerSetting] {
-    let search = ["-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath"]
+    let search = ["swift_copyAuxiliaryExecutablePath", "_dl_get_origin"].flatMap { ["-Xlinker", "--wrap=\($0)"] }
     #if arch(x86_64) || arch(arm64)
         return [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", entry] + search)]
     #else

@@ -89,14 +89,38 @@ static long start_task(long flags) {
   return result;
 }
 
+static int shared_stream;
+
+__attribute__((used)) void replay_shared(void) {
+  // What it opens is its own, in memory that is not.
+  struct thread thread = *first_thread;
+  run(shared_stream, &thread);
+  CALL(SYS_exit_group, 98, 0, 0, 0, 0, 0);
+}
+
+// A process in this one's memory, for which this one waits, as skiff_clone_shared makes one.
+static long start_shared(struct clone_args *asked, int stream) {
+  static char stack[32768] __attribute__((aligned(16)));
+  asked->stack = (unsigned long)stack;
+  asked->stack_size = sizeof stack;
+  shared_stream = stream;
+  long result;
+  __asm__ volatile("syscall\ntest %%rax,%%rax\njnz 1f\nxor %%ebp,%%ebp\ncall replay_shared\n1:"
+                   : "=a"(result)
+                   : "a"(SYS_clone3), "D"(asked), "S"(sizeof *asked)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 static long make_process(const struct call *call, const long *given, struct thread *thread) {
   if (given[0] & CLONE_THREAD) return start_task(given[0]);
   int pidfd = -1;
   struct clone_args asked = {.flags = (unsigned long)given[0], .exit_signal = (unsigned long)given[1], .pidfd = (unsigned long)&pidfd};
   if (given[0] & CLONE_INTO_CGROUP) asked.cgroup = (unsigned long)given[3];
   // A filter may not let the newer call through.
-  long result = call->number == SYS_clone ? CALL(SYS_clone, given[0], 0, &pidfd, 0, 0, 0)
-                                          : CALL(SYS_clone3, &asked, sizeof asked, 0, 0, 0, 0);
+  long result = call->number == SYS_clone     ? CALL(SYS_clone, given[0], 0, &pidfd, 0, 0, 0)
+                : given[0] & CLONE_VM         ? start_shared(&asked, call->stream)
+                                              : CALL(SYS_clone3, &asked, sizeof asked, 0, 0, 0, 0);
   if (result == 0) {
     run(call->stream, thread);
     CALL(SYS_exit_group, 98, 0, 0, 0, 0, 0);

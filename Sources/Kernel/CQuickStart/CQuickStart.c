@@ -20,3 +20,7 @@ __attribute__((weak)) char **_swift_stdlib_getUnsafeArgvArgc(int *length) {
 // is an empty one here (SealedStart.c), and what lies in the caller's working directory is not to be run. The linker puts this
 // in the place of the runtime's own (--wrap).
 const char *__wrap_swift_copyAuxiliaryExecutablePath(const char *name) { return NULL; }
+
+// The directory of the program, which the C library reads from /proc/self/exe at every start, for libraries that are asked for
+// beside it: nothing is loaded here. This is its own word for "not known".
+const char *__wrap__dl_get_origin(void) { return (const char *)-1; }

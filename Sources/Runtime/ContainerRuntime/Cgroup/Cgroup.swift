@@ -24,7 +24,9 @@ public struct Cgroup: Sendable {
 
     /// - Throws: when the path is not absolute or steps up.
     public init(path: String, layout: CgroupLayout, scope: SystemdScope? = nil) throws(RuntimeFailure) {
-        guard path.hasPrefix("/"), path.utf8.count > 1, !Self.steps(path) else { throw RuntimeFailure(.cgroup, "cgroup path \"\(path)\" is not an absolute path without \"..\"") }
+        guard path.hasPrefix("/"), path.utf8.count > 1, !Self.steps(path) else {
+            throw RuntimeFailure(.cgroup, "cgroup path \"\(path)\" is not an absolute path without \"..\"")
+        }
         guard layout.isV1 || !layout.unified.isEmpty else {
             throw RuntimeFailure(.cgroup, "no cgroup hierarchy is mounted on this host")
         }

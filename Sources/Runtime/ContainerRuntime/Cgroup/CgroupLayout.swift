@@ -140,7 +140,9 @@ public struct CgroupLayout: Sendable, Hashable {
             // The first one is the host's; others are a container's or a test's view.
             if unified.isEmpty { unified = mountPoint }
         case "cgroup":
-            if mountPoint.hasPrefix("/sys/fs/cgroup/") { add(line.part(options, separatedBy: UInt8(ascii: ",")), at: mountPoint) }
+            if mountPoint.hasPrefix("/sys/fs/cgroup/") {
+                add(line.part(options, separatedBy: UInt8(ascii: ",")), at: mountPoint)
+            }
         default: break
         }
     }

@@ -109,7 +109,9 @@ struct ContainerChild {
             if !greeting.isEmpty { try tellReady(peer, greeting) }
             greeting = []
             console = console.map { _ in 0 }
-            closeAll(except: [peer] + (launch.gate.raw.map { [$0] } ?? []) + (hosts.map { [$0] } ?? []), from: 3 + launch.preservedDescriptors)
+            closeAll(
+                except: [peer] + (launch.gate.raw.map { [$0] } ?? []) + (hosts.map { [$0] } ?? []),
+                from: 3 + launch.preservedDescriptors)
         }
         let process = ProcessStep(
             process: plan.process, procfs: shared == nil ? procfs : hosts,

@@ -70,7 +70,8 @@ struct KernelParameters: Sendable {
             try step(.sysctl) { () throws(SystemError) in
                 do throws(SystemError) {
                     let file = try open(
-                        in: procfs, "sys/" + parameter.path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
+                        in: procfs, "sys/" + parameter.path, O_WRONLY,
+                        resolve: [.beneath, .noSymlinks, .noMountCrossing])
                     try writeAll(file.raw, parameter.value)
                 } catch {
                     // Its two numbers are groups, which have to be mapped.

@@ -45,7 +45,8 @@ public struct Accounts: Sendable {
             var fields = Fields(bytes, in: line, separatedBy: UInt8(ascii: ":"))
             guard let name = fields.text(), !name.hasPrefix("#"), fields.next() != nil, let number = fields.next(),
                 bytes[number].drop(while: { $0 == zero }).elementsEqual(digits), !number.isEmpty,
-                let gid = fields.text().flatMap({ Self.number($0[...]) }), fields.next() != nil, let home = fields.text()
+                let gid = fields.text().flatMap({ Self.number($0[...]) }), fields.next() != nil,
+                let home = fields.text()
             else { continue }
             return User(name: name, uid: uid, gid: gid, home: home)
         }

@@ -225,7 +225,9 @@ public func processStartTime(_ pid: pid_t) -> UInt64? {
         let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
     // Behind the name, which may hold anything, a space.
-    guard end + 2 < bytes.count, bytes[end + 2] != UInt8(ascii: "Z"), bytes[end + 2] != UInt8(ascii: "X") else { return nil }
+    guard end + 2 < bytes.count, bytes[end + 2] != UInt8(ascii: "Z"), bytes[end + 2] != UInt8(ascii: "X") else {
+        return nil
+    }
     var fields = Fields(bytes, in: (end + 2)..<bytes.count, separatedBy: UInt8(ascii: " "))
     for _ in 3..<22 { _ = fields.next() }
     return fields.text().flatMap { UInt64($0) }
