@@ -12,8 +12,8 @@ struct SharedMemoryEntryTests {
 
     init() throws { bundle = try Bundle() }
 
-    private func start() throws {
-        _ = try bundle.create("exec sleep 1000")
+    private func start(_ change: (inout RuntimeSpec) -> Void = { _ in }) throws {
+        _ = try bundle.create("exec sleep 1000", change)
         try #require(bundle.runtime("start", bundle.id).code == 0)
     }
 
@@ -28,23 +28,38 @@ struct SharedMemoryEntryTests {
     @Test func theRuntimesOwnWordsAreBack() throws {
         defer { bundle.remove() }
         try start()
-        let ends = try SocketPair(.stream)
-        let script = "echo began; read line"
-        let runtime = try enter(
-            [bundle.id, "sh", "-c", script], [(ends.second.raw, 0), (ends.second.raw, 1)])
-        defer { _ = try? PidFD(runtime).wait() }
-        #expect(try poll([(ends.first.raw, Int16(POLLIN))], timeout: 120_000)[0] & Int16(POLLIN) != 0)
-        let words = try readText("/proc/\(runtime)/cmdline").split(separator: "\0").map(String.init)
-        #expect(words.first == "skiff-runtime" && words.suffix(4) == [bundle.id, "sh", "-c", script])
-        #expect(try readText("/proc/\(runtime)/environ") == "OF_THE_CALLER=there\0")
-        try writeAll(ends.first.raw, "\n")
+        let ends = try SocketPair(.stream).release()
+        let ours = OwnedDescriptor(owning: ends.first)
+        let runtime: pid_t
+        do {
+            let theirs = OwnedDescriptor(owning: ends.second)
+            runtime = try enter(
+                [bundle.id, "sh", "-c", "echo began; read line"], [(theirs.raw, 0), (theirs.raw, 1)])
+        }
+        defer {
+            try? sendSignal(SIGKILL, to: runtime)
+            _ = try? PidFD(runtime).wait()
+        }
+        #expect(try poll([(ours.raw, Int16(POLLIN))], timeout: 120_000)[0] & Int16(POLLIN) != 0)
+        // The program may have begun before the runtime goes on.
+        var words: [String] = [], variables = ""
+        for _ in 0..<2400 {
+            words = try readText("/proc/\(runtime)/cmdline").split(separator: "\0").map(String.init)
+            variables = try readText("/proc/\(runtime)/environ")
+            if words.first == "skiff-runtime", variables.hasSuffix("there\0") { break }
+            _ = try poll([], timeout: 50)
+        }
+        #expect(words.suffix(4) == [bundle.id, "sh", "-c", "echo began; read line"])
+        #expect(variables == "OF_THE_CALLER=there\0")
     }
 
     /// Enters while the container is paused, which holds who enters.
     ///
     /// - Returns: the runtime, and the process on its way, which stays as long as it is held.
-    private func enterWhilePaused() throws -> (runtime: pid_t, entering: pid_t) {
-        try start()
+    private func enterWhilePaused(
+        _ change: (inout RuntimeSpec) -> Void = { _ in }
+    ) throws -> (runtime: pid_t, entering: pid_t) {
+        try start(change)
         #expect(try bundle.runtime("pause", bundle.id).code == 0)
         let runtime = try enter(["--ignore-paused", bundle.id, "touch", "/tmp/ran"])
         var held: pid_t?
@@ -65,10 +80,14 @@ struct SharedMemoryEntryTests {
         }
     }
 
+    /// Whether a process waits for its child as `vfork` does, which no signal that is handled ends: proc_pid_stat(5), state D.
+    private func isSuspended(_ pid: pid_t) throws -> Bool { try readText("/proc/\(pid)/stat").contains(") D ") }
+
     /// The runtime that waits can be ended, and then nobody starts the program for nobody.
     @Test func whereTheRuntimeHasEndedNothingIsStarted() throws {
         defer { bundle.remove() }
         let (runtime, entering) = try enterWhilePaused()
+        #expect(try isSuspended(runtime))
         let held = try PidFD(entering)
         try PidFD(runtime).send(SIGTERM)
         #expect(try PidFD(runtime).wait() == .killed(signal: SIGTERM))
@@ -78,13 +97,42 @@ struct SharedMemoryEntryTests {
         #expect(!exists(bundle.path + "/rootfs/tmp/ran"))
     }
 
-    /// A process that is killed on its way is not taken for the program.
+    /// A process that is killed on its way is not taken for the program, and the runtime does not go on in what it left.
     @Test func whoIsKilledOnItsWayHasNotRun() throws {
         defer { bundle.remove() }
         let (runtime, entering) = try enterWhilePaused()
+        #expect(try isSuspended(runtime))
         try PidFD(entering).send(SIGKILL)
         #expect(try bundle.runtime("resume", bundle.id).code == 0)
         #expect(try PidFD(runtime).wait() == .exited(128 + SIGKILL))
         #expect(!exists(bundle.path + "/rootfs/tmp/ran"))
+    }
+
+    /// The kernel does not let who shares memory into another time namespace: there it is a copy.
+    @Test(.enabled(if: exists("/proc/self/ns/time"), "the kernel has no time namespaces"))
+    func withClocksOfItsOwnNothingIsShared() throws {
+        defer { bundle.remove() }
+        let (runtime, _) = try enterWhilePaused {
+            $0.linux.namespaces.append(.init(.time))
+            $0.linux.timeOffsets = ["boottime": .init(seconds: 5_000_000)]
+        }
+        #expect(try !isSuspended(runtime))
+        #expect(try bundle.runtime("resume", bundle.id).code == 0)
+        #expect(try PidFD(runtime).wait() == .exited(0))
+        #expect(exists(bundle.path + "/rootfs/tmp/ran"))
+    }
+
+    /// What is kept of the runtime's words and environment is in no copy of its memory: proc_pid_smaps(5), `dc`.
+    @Test func whatIsKeptOfTheWordsIsNotCopied() throws {
+        defer { bundle.remove() }
+        func uncopied() throws -> Int {
+            try readText("/proc/self/smaps").split(separator: "\n").count {
+                $0.hasPrefix("VmFlags:") && $0.contains(" dc")
+            }
+        }
+        let before = try uncopied()
+        let kept = try KeptProgramArguments()
+        #expect(try uncopied() == before + 1)
+        kept.restore()
     }
 }

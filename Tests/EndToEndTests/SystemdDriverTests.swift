@@ -137,7 +137,8 @@ struct SystemdDriverTests {
         try await Self.with { daemon in
             let place = daemon.root + "/place"
             try makeDirectory(place)
-            for (name, isGlutton) in [("victim", false), ("glutton", true)] {
+            // What is killed for want of memory beside it is not a container's own want.
+            for (name, isGlutton) in [("bystander", false), ("glutton", true), ("victim", false)] {
                 let id = try await daemon.must(
                     "run", "-d", "--name", name, "-m", "16m", "--memory-swap", "16m", "-v", "\(place):/place",
                     "busybox",
@@ -149,6 +150,12 @@ struct SystemdDriverTests {
                 defer { try? sendSignal(SIGCONT, to: shim) }
                 if isGlutton {
                     try writeFile(place + "/go", [])
+                } else if name == "victim" {
+                    let other = try await daemon.skiff(
+                        "run", "--rm", "-m", "16m", "--memory-swap", "16m", "busybox", "sh", "-c",
+                        "x=abcdefgh; while :; do x=$x$x; done")
+                    #expect(other.code == 137)
+                    try sendSignal(SIGKILL, to: try #require(pid_t(pid)))
                 } else {
                     try sendSignal(SIGKILL, to: try #require(pid_t(pid)))
                 }
@@ -158,6 +165,7 @@ struct SystemdDriverTests {
                 #expect(try await daemon.must("wait", name).line == "137")
                 #expect(try await daemon.must("inspect", "-f", "{{.State.OOMKilled}}", name).line == "\(isGlutton)")
                 try await scope.expectGone()
+                try? unlink(place + "/go")
             }
         }
     }

@@ -5,7 +5,18 @@
 #include "CLinux.h"
 #include "RawCall.h"
 
+void skiff_end_like(pid_t child, pid_t successor, const char *text, size_t length) {
+  siginfo_t ended = {0};
+  while (waitid(P_PID, (id_t)child, &ended, WEXITED) < 0 && errno == EINTR) {}
+  if (successor > 0 && kill(successor, SIGKILL) == 0)
+    while (waitpid(successor, NULL, 0) < 0 && errno == EINTR) {}
+  while (write(2, text, length) < 0 && errno == EINTR) {}
+  _exit(ended.si_code == CLD_EXITED ? ended.si_status : 128 + ended.si_status);
+}
+
 #ifndef SKIFF_HAS_RAW_CALL
+
+int skiff_can_clone_shared(void) { return 0; }
 
 long skiff_clone_shared(struct clone_args *arguments, void (*body)(void *), void *argument) {
   (void)arguments, (void)body, (void)argument;
@@ -14,6 +25,8 @@ long skiff_clone_shared(struct clone_args *arguments, void (*body)(void *), void
 }
 
 #else
+
+int skiff_can_clone_shared(void) { return 1; }
 
 // What a leaf function may keep below its stack's end (the red zone of the x86-64 calling convention), and room to spare.
 enum { GAP = 1024, ROOM = 65536 };

@@ -84,16 +84,30 @@ extension clone_args {
     }
 }
 
+/// Whether ``cloneSharingMemory(cgroup:_:)`` is there for this processor.
+public var canShareMemory: Bool { skiff_can_clone_shared() != 0 }
+
+/// Ends this process as a child in its memory has ended that was killed there, in the middle of what nobody knows.
+///
+/// Nothing in memory is made use of. The child's own child, 0 where it has made none, is ended with it.
+///
+/// C functions: `waitid`, `kill`, `write`, `_exit`.
+public func endLike(_ child: pid_t, successor: pid_t, saying text: StaticString) -> Never {
+    skiff_end_like(
+        child, successor, UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self), text.utf8CodeUnitCount)
+}
+
 /// Makes a child in this process's memory, which runs `body` while this process waits until it has ended.
 ///
 /// That spares the kernel the copy, and the child the faults, of memory that it only reads. What it changes there is changed,
 /// and what it had and did not give back stays; descriptors, directory, signal handlers, rights and namespaces are its own.
-/// Only in a process of one thread. The child may be made undumpable, which this process then is, too, and cannot enter a time
-/// or user namespace. It is still to be waited for: ``PidFD/init(owning:)``.
+/// Only in a process of one thread without signal handlers, which could run in the child. Made undumpable the child makes this
+/// process so, too; it cannot enter a time namespace. It is still to be waited for: ``PidFD/init(owning:)``.
 ///
 /// C function: `clone3(CLONE_VM | CLONE_VFORK | CLONE_PIDFD)`.
 ///
 /// - Parameter cgroup: a cgroup v2 directory (`CLONE_INTO_CGROUP`).
+/// - Throws: `ENOSYS` where ``canShareMemory`` is false.
 public func cloneSharingMemory(
     cgroup: Int32? = nil, _ body: @escaping () -> Never
 ) throws(SystemError) -> Cloned {

@@ -65,6 +65,12 @@ public func reapAnyChild() throws(SystemError) -> (pid: pid_t, end: ProcessEnd)?
     }
 }
 
+/// Waits until a child that nobody else reaps has ended, and reaps it.
+///
+/// C function: `waitid(P_PID)`.
+@discardableResult
+public func waitForChild(_ pid: pid_t) throws(SystemError) -> ProcessEnd? { try reap(P_PID, id_t(pid), WEXITED)?.end }
+
 private func reap(_ kind: idtype_t, _ id: id_t, _ options: Int32) throws(SystemError) -> (pid: pid_t, end: ProcessEnd)?
 {
     var information = siginfo_t()

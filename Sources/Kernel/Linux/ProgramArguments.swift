@@ -17,31 +17,49 @@ public func programArguments() -> [String] {
 /// Overwrites the words and the environment this program was started with, for a process that others are about to see.
 ///
 /// They are on its stack, and in `/proc/<pid>/cmdline` and `environ`, until it runs another program.
-///
-/// - Returns: what they were, for ``restoreProgramArguments(_:)``; a zero ends each.
-@discardableResult
-public func forgetProgramArguments() -> [UInt8] {
-    var forgotten: [UInt8] = []
-    forEachProgramWord { word in
-        let length = strlen(word)
-        forgotten += UnsafeRawBufferPointer(start: word, count: length + 1)
-        memset(word, 0, length)
-    }
-    return forgotten
-}
+public func forgetProgramArguments() { forEachProgramWord { memset($0, 0, strlen($0)) } }
 
-/// Puts back what was overwritten in memory that this process shares with the one that was to be seen.
-public func restoreProgramArguments(_ forgotten: [UInt8]) {
-    forgotten.withUnsafeBytes { bytes in
-        guard var next = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
-        let end = next + bytes.count
+/// The words and the environment this program was started with, kept where no copy of this process has them.
+///
+/// C functions: `mmap`, `madvise(MADV_DONTFORK)`.
+public struct KeptProgramArguments: ~Copyable {
+    private let place: UnsafeMutableRawPointer
+    private let size: Int
+
+    public init() throws(SystemError) {
+        var length = 1
+        forEachProgramWord { length += strlen($0) + 1 }
+        // MAP_FAILED is all ones.
+        guard let memory = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            Int(bitPattern: memory) != -1
+        else { throw SystemError("mmap", errno: skiff_errno()) }
+        // Before anything is in it.
+        guard madvise(memory, length, MADV_DONTFORK) == 0 else {
+            let failure = SystemError("madvise", errno: skiff_errno())
+            munmap(memory, length)
+            throw failure
+        }
+        var next = memory
         forEachProgramWord { word in
-            guard next < end else { return }
+            let size = strlen(word) + 1
+            memcpy(next, word, size)
+            next += size
+        }
+        place = memory
+        size = length
+    }
+
+    /// Puts them back.
+    public func restore() {
+        var next = place.assumingMemoryBound(to: CChar.self)
+        forEachProgramWord { word in
             let length = strlen(next)
             memcpy(word, next, length)
             next += length + 1
         }
     }
+
+    deinit { munmap(place, size) }
 }
 
 private func forEachProgramWord(_ body: (UnsafeMutablePointer<CChar>) -> Void) {

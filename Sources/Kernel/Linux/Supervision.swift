@@ -15,6 +15,15 @@ public func splitSibling() throws(SystemError) -> Cloned {
     return Cloned(pid: pid, pidfd: pidfd)
 }
 
+/// The same, with its number written where `number` says before it runs; a copy of this process does not see it there.
+///
+/// C function: `clone(CLONE_PARENT | CLONE_PARENT_SETTID)`.
+///
+/// - Returns: whether this is the new process.
+public func splitSibling(telling number: UnsafeMutablePointer<pid_t>) throws(SystemError) -> Bool {
+    try check("clone") { skiff_fork_sibling_telling(number) } == 0
+}
+
 /// Closes every descriptor from `first` on, whoever opened it.
 ///
 /// C function: `close_range`.

@@ -22,6 +22,10 @@ final class ContainerCgroup {
     private var kills: UInt64 = 0
     /// And around it, at the last look: what is left to be asked where systemd has removed the group.
     private var killsAround: UInt64?
+    /// When the kernel last reported that memory was short in it, in milliseconds.
+    private var shortageAt: Int64?
+    /// How long before an end a shortage may have been its cause: the kernel reports every ten milliseconds of one.
+    private static let shortageTime: Int64 = 5_000
     private var watcher: MemoryWatcher?
     private var watch: Watch?
     private var isRemoved = false
@@ -77,7 +81,7 @@ final class ContainerCgroup {
         guard let watcher = try? MemoryWatcher(cgroup) else { return }
         self.watcher = watcher
         watch = try? loop.watch(watcher.raw, [.readable]) { [unowned self] _ in
-            watcher.drain()
+            noteShortage()
             // v2 reports every change of its counters, v1 also the removal of the group.
             if noticesKill() { onKill() }
         }
@@ -95,20 +99,24 @@ final class ContainerCgroup {
     /// Looks at the kernel's counter; true when it went up since the last look.
     ///
     /// systemd removes a scope as soon as its last process has ended, and the counter with it, which may be before that process
-    /// is known here to have ended. Then what counts is whether something was killed around it since the last look: that may
-    /// have been somebody else, but only if this process was killed just then, too, and by another hand than ours.
+    /// is known here to have ended. Then what counts is that its memory was short just now, and that since the last look, which
+    /// was no longer ago, the kernel has killed something around it.
     ///
     /// - Parameter killed: whether the container's process has ended by SIGKILL, which this shim has not sent.
     func noticesKill(killed: Bool = false) -> Bool {
         guard !isRemoved else { return false }
         let before = kills
         if look() { return kills > before }
-        guard killed, before == 0, let killsAround, let now = cgroup.outOfMemoryKillsAround(), now > killsAround else {
-            return false
-        }
+        // The watch and the end are told in any order.
+        noteShortage()
+        guard killed, before == 0, let shortageAt, Clock.monotonicMilliseconds() - shortageAt < Self.shortageTime,
+            let killsAround, let now = cgroup.outOfMemoryKillsAround(), now > killsAround
+        else { return false }
         kills = 1
         return true
     }
+
+    private func noteShortage() { if watcher?.drain() == true { shortageAt = Clock.monotonicMilliseconds() } }
 
     /// - Returns: whether the group is there to be looked at.
     @discardableResult

@@ -177,9 +177,9 @@ final class SupervisedContainer {
         switch target {
         case .initial:
             guard end == nil else { throw FailureReport.request("the container has ended") }
-            if number == SIGKILL { wasKilled = true }
             // Nothing is asked of a runtime that the kernel does for certain.
             if let foreign, number != SIGKILL { try foreign.signal(number) } else { try sendSignal(number, to: pid) }
+            if number == SIGKILL { wasKilled = true }
         case .all:
             if number == SIGKILL { wasKilled = true }
             for pid in try cgroup.processes() { try? sendSignal(number, to: pid) }

@@ -106,6 +106,11 @@ static inline pid_t skiff_fork_sibling(int *pidfd) {
   return (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, 0, pidfd, 0, 0);
 }
 
+// The same; its number is where the pointer says before the child runs.
+static inline pid_t skiff_fork_sibling_telling(pid_t *number) {
+  return (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, number, 0, 0);
+}
+
 static inline long skiff_clone3(struct clone_args *args, size_t size) { return syscall(SYS_clone3, args, size); }
 
 static inline int skiff_openat2(int directory, const char *path, const struct open_how *how) {
@@ -309,6 +314,11 @@ void skiff_await_network(void);
 // Makes a child that runs `body` in the caller's memory, below the caller's stack, while the caller waits until it has ended:
 // CLinux/SharedChild.c. `body` does not return. The child's number, or -1 with errno.
 long skiff_clone_shared(struct clone_args *arguments, void (*body)(void *), void *argument);
+// Whether it is written for this processor.
+int skiff_can_clone_shared(void);
+// Ends this process as such a child has ended that was killed in the middle of something: what is in memory is not touched.
+// The child's own child, 0 where there is none, is killed; the text goes to standard error.
+_Noreturn void skiff_end_like(pid_t child, pid_t successor, const char *text, size_t length);
 
 // The mount a program that began in SealedStart.c runs from, an open file for as long as it runs; -1 where it was not sealed.
 int skiff_own_mount(void);

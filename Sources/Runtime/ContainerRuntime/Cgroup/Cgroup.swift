@@ -219,6 +219,10 @@ public struct Cgroup: Sendable {
     /// The same of the group it is in and all below that, which outlives it; nil where the kernel does not count so, on v1.
     public func outOfMemoryKillsAround() -> UInt64? { driver.outOfMemoryKillsAround() }
 
+    /// Whether the kernel, where it kills a process of the group for want of memory, kills all of them, and with each whoever
+    /// shares its memory.
+    var diesTogether: Bool { driver.diesTogether }
+
     /// Removes the group with those below it; fine when it is gone.
     ///
     /// Processes on their way out are waited for, shortly. Of a unit nothing is left without its group, so that it does not
@@ -331,6 +335,7 @@ protocol CgroupDriver: Sendable {
     func statistics() -> CgroupStatistics
     func outOfMemoryKills() -> UInt64?
     func outOfMemoryKillsAround() -> UInt64?
+    var diesTogether: Bool { get }
     func presentLimits() -> PresentLimits
     func delete() throws(SystemError)
 }
@@ -340,6 +345,7 @@ extension CgroupDriver {
     func finish() throws(SystemError) {}
     func takeBack(_ pid: pid_t) throws(SystemError) {}
     func outOfMemoryKillsAround() -> UInt64? { nil }
+    var diesTogether: Bool { false }
 }
 
 /// No group: limits are refused, the rest has nothing to do.

@@ -99,6 +99,16 @@ struct CgroupV2: CgroupDriver {
         directory.lastIndex(of: "/").flatMap { outOfMemoryKills(in: String(directory[..<$0])) }
     }
 
+    // The outermost group that says so counts; cgroup-v2.rst, "memory.oom.group".
+    var diesTogether: Bool {
+        var group = directory
+        while group.utf8.count > root.utf8.count, let slash = group.lastIndex(of: "/") {
+            if (try? readText(group + "/memory.oom.group"))?.hasPrefix("1") == true { return true }
+            group = String(group[..<slash])
+        }
+        return false
+    }
+
     private func outOfMemoryKills(in directory: String) -> UInt64? {
         (try? readText(directory + "/memory.events")).map { counter("oom_kill", in: $0) }
     }

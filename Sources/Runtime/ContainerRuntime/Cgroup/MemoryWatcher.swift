@@ -39,10 +39,16 @@ public final class MemoryWatcher {
     }
 
     /// Takes note of what was reported, so that the descriptor waits for the next.
-    public func drain() {
+    ///
+    /// - Returns: whether counters have changed, and it was not the removal of the group alone; on v1 that is not told.
+    @discardableResult
+    public func drain() -> Bool {
         switch source {
-        case .event(let event): event.drain()
-        case .changes(let changes): _ = try? changes.events()
+        case .event(let event):
+            event.drain()
+            return false
+        case .changes(let changes):
+            return (try? changes.events())?.contains { $0.changes.contains(.modified) } == true
         }
     }
 }

@@ -86,9 +86,10 @@ public struct ExecLaunch: Sendable {
         if pidEntry != .atBirth { duties.adopter = membership.adopter }
         let birthplace = membership.adopter == nil ? membership.birthplace : nil
         // Who has to wait for the caller cannot be waited for, and a time namespace is not entered from shared memory.
-        if callerWaits, isConfined, duties.adopter == nil, duties.listener == nil, !differing.contains(.time) {
-            duties.handover = SharedHandover()
-        }
+        let shares =
+            callerWaits && isConfined && duties.adopter == nil && duties.listener == nil && !differing.contains(.time)
+            && canShareMemory && !group.diesTogether
+        if shares { duties.handover = try step(.namespaces) { () throws(SystemError) in try SharedHandover() } }
         let child = ExecChild(
             launch: self, process: planned, membership: membership, target: targetRaw, namespaces: differing,
             entry: pidEntry, affinity: affinity, handover: duties.handover)
@@ -97,11 +98,15 @@ public struct ExecLaunch: Sendable {
             // On v2 the process is in its cgroup from its first moment: what holds before comes from its maker.
             cloned = try affinity.whileInitial { () throws(RuntimeFailure) in
                 try step(.namespaces) { () throws(SystemError) in
-                    guard duties.handover != nil else { return try Linux.clone([], cgroup: birthplace) }
+                    guard let handover = child.handover else { return try Linux.clone([], cgroup: birthplace) }
                     let (peer, parentEnd) = (channel.childEnd, channel.parentEnd)
-                    return try cloneSharingMemory(cgroup: birthplace) {
-                        runChild(peer, closing: parentEnd) { (peer) throws(RuntimeFailure) in try child.run(peer) }
+                    let cloned = try cloneSharingMemory(cgroup: birthplace) {
+                        runChild(peer, closing: parentEnd, leaving: handover) { (peer) throws(RuntimeFailure) in
+                            try child.run(peer)
+                        }
                     }
+                    handover.takeOver(from: cloned.pid)
+                    return cloned
                 }
             }
         } catch {
@@ -109,7 +114,6 @@ public struct ExecLaunch: Sendable {
             throw error
         }
         if cloned.isChild { runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) } }
-        if let handover = duties.handover { restoreProgramArguments(handover.arguments) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try entry.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties)

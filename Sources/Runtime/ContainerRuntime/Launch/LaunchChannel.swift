@@ -79,7 +79,7 @@ struct LaunchChannel: ~Copyable {
                     }
                     isLast = true
                     // Where it was not made, the reason comes next.
-                    if handover.successor != 0 { try child.goOn(as: handover.successor) }
+                    if handover.successor.pointee != 0 { try child.goOn(as: handover.successor.pointee) }
                 case .successor(let descriptor?):
                     isLast = duties.entry == .confined
                     if isLast, listener == nil {
@@ -220,13 +220,17 @@ struct LaunchChannel: ~Copyable {
 ///
 /// It does not return, though it does not say so: the compiler would find the caller's clean-up unreachable.
 func runChild(_ channel: borrowing LaunchChannel, _ body: (Int32) throws(RuntimeFailure) -> Never) {
-    runChild(channel.childEnd, closing: channel.parentEnd, body)
+    runChild(channel.childEnd, closing: channel.parentEnd, leaving: nil, body)
 }
 
 /// - Parameters:
 ///   - peer: the channel's end of the child.
 ///   - parentEnd: the other one.
-func runChild(_ peer: Int32, closing parentEnd: Int32, _ body: (Int32) throws(RuntimeFailure) -> Never) -> Never {
+///   - handover: of a child in its maker's memory.
+func runChild(
+    _ peer: Int32, closing parentEnd: Int32, leaving handover: SharedHandover?,
+    _ body: (Int32) throws(RuntimeFailure) -> Never
+) -> Never {
     _ = close(parentEnd)
     do { try body(peer) } catch {
         let failure = error
@@ -234,6 +238,7 @@ func runChild(_ peer: Int32, closing parentEnd: Int32, _ body: (Int32) throws(Ru
             // Behind the start gate nobody listens any more: whoever sees the program's messages sees why it is none.
             try? writeAll(2, failure.description + "\n")
         }
+        handover?.leave(1)
         exitNow(1)
     }
 }

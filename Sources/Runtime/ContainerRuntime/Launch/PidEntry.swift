@@ -23,9 +23,9 @@ enum PidEntry: Sendable, Equatable {
         }
         guard let filter = process.filter else { return true }
         // What is done once the filter holds; a program that may do none of it is let in at birth.
-        let clone = UInt64(UInt32(bitPattern: CLONE_PARENT | CLONE_PIDFD))
+        let flags = [CLONE_PARENT | CLONE_PIDFD, CLONE_PARENT | CLONE_PARENT_SETTID]
         let calls = [SYS_sendmsg, SYS_recvmsg, SYS_setsid, SYS_exit_group]
-        return FilterAnswer.lets(SYS_clone, clone, in: filter)
+        return flags.allSatisfy { FilterAnswer.lets(SYS_clone, UInt64(UInt32(bitPattern: $0)), in: filter) }
             && calls.allSatisfy { FilterAnswer.lets($0, in: filter) }
             && (!terminal || FilterAnswer.lets(SYS_ioctl, 0, UInt64(TIOCSCTTY), in: filter))
     }
@@ -62,39 +62,73 @@ extension PidEntry {
         _ peer: Int32, procfs: Int32?, hasTerminal: Bool, handover: SharedHandover? = nil
     ) throws(RuntimeFailure) {
         if let procfs { closeDescriptor(procfs) }
-        let forgotten = forgetProgramArguments()
+        forgetProgramArguments()
         if let handover {
-            handover.arguments = forgotten
             // What comes behind it is another's. Where the maker has ended, nobody is to start the program any more.
             try step(.namespaces) { () throws(SystemError) in try sendMessage(peer, LaunchChannel.successor) }
-        }
-        let cloned = try step(.namespaces) { () throws(SystemError) in
-            do throws(SystemError) { return try splitSibling() } catch {
-                guard error.errno == EAGAIN else { throw error }
-                throw error.about(
-                    "who enters is two processes for a moment, and a limit of the container's has no room")
+            let isChild = try step(.namespaces) { () throws(SystemError) in
+                do throws(SystemError) { return try splitSibling(telling: handover.successor) } catch {
+                    throw explain(error)
+                }
             }
-        }
-        guard cloned.isChild else {
-            if let handover {
-                handover.successor = cloned.pid
+            guard isChild else { handover.leave(0) }
+        } else {
+            let cloned = try step(.namespaces) { () throws(SystemError) in
+                do throws(SystemError) { return try splitSibling() } catch { throw explain(error) }
+            }
+            guard cloned.isChild else {
+                try step(.namespaces) { () throws(SystemError) in
+                    try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
+                }
                 exitNow(0)
             }
-            try step(.namespaces) { () throws(SystemError) in
-                try sendMessage(peer, LaunchChannel.successor, descriptors: [cloned.pidfd])
-            }
-            exitNow(0)
+            try LaunchChannel.awaitGo(peer)
         }
-        if handover == nil { try LaunchChannel.awaitGo(peer) }
         try step(.namespaces) { () throws(SystemError) in try startSession() }
         if hasTerminal { try step(.console) { () throws(SystemError) in try takeTerminal(0) } }
+    }
+
+    private static func explain(_ error: SystemError) -> SystemError {
+        guard error.errno == EAGAIN else { return error }
+        return error.about("who enters is two processes for a moment, and a limit of the container's has no room")
     }
 }
 
 /// What a confined process that is in its maker's memory leaves there, which the maker finds once that has ended.
+///
+/// Not in the properties themselves: to read one is an access that the runtime keeps count of, in memory both have.
 final class SharedHandover {
     /// The number of the process that becomes the program, as the maker knows it; 0 where none was made.
-    var successor: pid_t = 0
-    /// For ``restoreProgramArguments(_:)``.
-    var arguments: [UInt8] = []
+    let successor: UnsafeMutablePointer<pid_t>
+    /// Whether it has ended by itself, with nothing half done.
+    private let hasLeft: UnsafeMutablePointer<Bool>
+    /// The maker's, which the process that becomes the program is not to show.
+    private let words: KeptProgramArguments
+
+    init() throws(SystemError) {
+        words = try KeptProgramArguments()
+        successor = .allocate(capacity: 1)
+        successor.initialize(to: 0)
+        hasLeft = .allocate(capacity: 1)
+        hasLeft.initialize(to: false)
+    }
+
+    deinit {
+        successor.deallocate()
+        hasLeft.deallocate()
+    }
+
+    /// In the confined process.
+    func leave(_ code: Int32) -> Never {
+        hasLeft.pointee = true
+        exitNow(code)
+    }
+
+    /// In its maker, once it has ended: goes on only where memory is as somebody left it who knew.
+    func takeOver(from child: pid_t) {
+        if !hasLeft.pointee {
+            endLike(child, successor: successor.pointee, saying: "exec: killed on the way into the container\n")
+        }
+        words.restore()
+    }
 }

@@ -43,7 +43,12 @@ public struct RunningProcess: ~Copyable {
     /// The same of one whose number is known: a child of this process, which nobody else reaps.
     mutating func goOn(as number: pid_t) throws(RuntimeFailure) {
         _ = try? pidfd.wait()
-        pidfd = try step(.namespaces) { () throws(SystemError) in try PidFD(number) }
+        do throws(SystemError) { pidfd = try PidFD(number) } catch {
+            // Who cannot be followed is not let go.
+            try? sendSignal(SIGKILL, to: number)
+            _ = try? waitForChild(number)
+            throw RuntimeFailure(.namespaces, error)
+        }
         pid = number
     }
 
