@@ -42,7 +42,9 @@ func listing(_ path: String, nanoseconds: Bool = true) throws -> [String] {
             let status = try Linux.status(full)
             let kind = String(status.kind, radix: 8)
             var line = "\(name) \(kind) \(String(status.permissions, radix: 8)) \(status.st_uid):\(status.st_gid)"
-            line += " \(status.st_mtim.tv_sec)" + (nanoseconds ? ".\(status.st_mtim.tv_nsec)" : "")
+            // The time of a whiteout is that of its making: no archive has one to give.
+            let isWhiteout = status.kind == S_IFCHR && status.st_rdev == 0
+            if !isWhiteout { line += " \(status.st_mtim.tv_sec)" + (nanoseconds ? ".\(status.st_mtim.tv_nsec)" : "") }
             if status.isSymlink { line += " -> \(try readLink(full))" }
             if status.kind == S_IFCHR || status.kind == S_IFBLK { line += " \(status.st_rdev)" }
             if status.isRegular {
