@@ -11,7 +11,8 @@ let strict: [SwiftSetting] = [
 
 /// What the modules of the small programs are compiled with: each function in a section of its own, for the linker to order,
 /// with the records of generic structures and enumerations, which are otherwise made at every start, with types asked for by
-/// a call and not by a name that has to be understood first, and without the libraries for tasks and regular expressions, which are linked where a module merely could use them.
+/// a call and not by a name that has to be understood first, and without the libraries for tasks and regular expressions,
+/// which are linked where a module merely could use them.
 let small: [SwiftSetting] =
     strict + [
         .unsafeFlags(

@@ -13,7 +13,7 @@ enum PidEntry: Sendable, Equatable {
     case atBirth
     /// A process on the way enters together with the user namespace, without which it has no right to.
     case onTheWay
-    /// Confined, by ``splitConfined(_:procfs:hasTerminal:)``.
+    /// Confined, by ``splitConfined(_:procfs:hasTerminal:handover:)``.
     case confined
 
     /// - Parameter namespaces: those in which the container is not the caller's.

@@ -79,12 +79,12 @@ struct ContainerRoot: ~Copyable {
                     let rest = components[(index + 1)...].map { "/" + $0 }.joined()
                     return try directory(target + rest, mode: mode, links: links - 1)
                 }
-                do { try makeDirectory(String(component), mode: mode, at: current.raw) } catch
+                do { try makeDirectory(component, mode: mode, at: current.raw) } catch
                     where error.errno == EEXIST
                 {
                     // A racing writer: a link of theirs is refused by the look-up that follows.
                 }
-                current = try Linux.open(in: current.raw, String(component), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                current = try Linux.open(in: current.raw, component, O_PATH | O_DIRECTORY | O_NOFOLLOW)
             }
         }
         return current
