@@ -6,22 +6,6 @@ import Testing
 
 /// What is made ahead of its use.
 @Suite struct PreparationTests {
-    @Test(.enabled(if: geteuid() == 0, "a network namespace needs root"))
-    func aNetworkNamespaceIsMadeBesideItsCaller() throws {
-        let before = try status("/proc/thread-self/ns/net", follow: true)
-        let underway = try #require(NetworkUnderway.begin())
-        let namespace = try underway.finish()
-        let (made, after) = (try status(of: namespace.raw), try status("/proc/thread-self/ns/net", follow: true))
-        #expect(made.st_ino != before.st_ino)
-        #expect(after.st_ino == before.st_ino)
-        let addresses = try NetworkNamespace.run(in: namespace.raw) { () throws(SystemError) -> [String] in
-            var netlink = try NetlinkSocket()
-            return try netlink.addresses().map { "\($0.prefix)" }
-        }
-        // Addresses of loopback are there once it is up.
-        #expect(addresses.contains { $0.hasPrefix("127.0.0.1") }, "\(addresses)")
-    }
-
     @Test func aReplacementIsSeenOnceItIsCommitted() throws {
         let path = "/tmp/skiff-replacement-\(getpid())-\(#line)"
         defer { try? unlink(path) }

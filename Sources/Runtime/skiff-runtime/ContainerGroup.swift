@@ -75,10 +75,9 @@ enum ContainerGroup {
 
     /// Makes the group, or only what the process is born in, where the rest is left for ``Cgroup/finish(_:)``.
     ///
-    /// - Parameter hasTime: whether the process is to wait for something else, so that more can be made before.
     /// - Returns: the group, and whether it is to be finished.
     static func begin(
-        _ spec: RuntimeSpec, id: String, _ context: RuntimeContext, hasTime: Bool
+        _ spec: RuntimeSpec, id: String, _ context: RuntimeContext
     ) throws(RuntimeFailure) -> (cgroup: Cgroup, isBegun: Bool) {
         guard !context.isRootless, !context.usesSystemd, spec.linux.intelRDT == nil else {
             return (try make(spec, id: id, context), false)
@@ -87,7 +86,7 @@ enum ContainerGroup {
         do { layout = try CgroupLayout.detect() } catch { throw RuntimeFailure(.cgroup, error) }
         let path = spec.linux.cgroupsPath.flatMap { $0.isEmpty ? nil : $0 } ?? "/skiff-runtime/\(id)"
         let cgroup = try Cgroup(path: path.hasPrefix("/") ? path : "/" + path, layout: layout)
-        if try cgroup.begin(wholly: hasTime) { return (cgroup, true) }
+        if try cgroup.begin() { return (cgroup, true) }
         try cgroup.create(spec.linux.resources)
         return (cgroup, false)
     }

@@ -297,19 +297,23 @@ static inline long skiff_sched_unset_affinity(void) {
   __builtin_memset(all, 0xff, sizeof all);
   return syscall(SYS_sched_setaffinity, 0, sizeof all, all);
 }
+// Moves a process to any processor but the caller's, and leaves it free of that from then on.
+static inline void skiff_sched_keep_apart(pid_t pid) {
+  unsigned char mask[1024];
+  int here = sched_getcpu();
+  if (here < 0 || here >= (int)sizeof mask * 8) return;
+  __builtin_memset(mask, 0xff, sizeof mask);
+  mask[here / 8] ^= (unsigned char)(1 << here % 8);
+  if (syscall(SYS_sched_setaffinity, pid, sizeof mask, mask) != 0) return;
+  mask[here / 8] = 0xff;
+  syscall(SYS_sched_setaffinity, pid, sizeof mask, mask);
+}
 static inline long skiff_sched_getaffinity(pid_t pid, size_t size, void *mask) {
   return syscall(SYS_sched_getaffinity, pid, size, mask);
 }
 static inline long skiff_set_mempolicy(int mode, const unsigned long *nodes, unsigned long count) {
   return syscall(SYS_set_mempolicy, mode, nodes, count);
 }
-
-// Begins a new network namespace with loopback up, in a task beside the caller, which has one thread: CLinux/SideTask.c.
-// What came of it is sent through `channel`, a socket of messages: the step and the number of its error in a byte each, with
-// the namespace's descriptor where all went well. The channel stays open; an error's number where nothing was begun.
-int skiff_begin_network(int channel);
-// Waits until that task has ended.
-void skiff_await_network(void);
 
 // Makes a child that runs `body` in the caller's memory, below the caller's stack, while the caller waits until it has ended:
 // CLinux/SharedChild.c. `body` does not return. The child's number, or -1 with errno.

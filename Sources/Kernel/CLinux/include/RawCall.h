@@ -1,4 +1,4 @@
-// A system call by hand, for code that has no thread-local storage of its own and so no C library: CLinux/SideTask.c and
+// A system call by hand, for code that has no thread-local storage of its own and so no C library: CLinux/SharedChild.c and
 // CQuickStart/SealedStart.c. The result is the kernel's: an error's number comes negative.
 #pragma once
 

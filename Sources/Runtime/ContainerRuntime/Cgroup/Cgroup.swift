@@ -145,21 +145,16 @@ public struct Cgroup: Sendable {
     ///
     /// On a failure nothing is left.
     ///
-    /// - Parameter wholly: whether every directory of it is made at once.
     /// - Returns: false where there is no such part, and nothing was done.
-    public func begin(wholly: Bool) throws(RuntimeFailure) -> Bool {
-        try step(.cgroup) { () throws(SystemError) in
-            try driver.begin(wholly: wholly)
-        }
+    public func begin() throws(RuntimeFailure) -> Bool {
+        try step(.cgroup) { () throws(SystemError) in try driver.begin() }
     }
 
     /// Makes the rest and sets the limits; on a failure what there is of the group is the caller's to remove, once the
     /// process has ended.
-    ///
-    /// - Parameter isWhole: whether every directory of it is there.
-    public func finish(_ resources: RuntimeSpec.Resources, isWhole: Bool) throws(RuntimeFailure) {
+    public func finish(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
         try step(.cgroup) { () throws(SystemError) in
-            if !isWhole { try driver.finish() }
+            try driver.finish()
             try driver.apply(resources)
             try driver.restrictDevices(DeviceAccess.list(for: resources.devices))
         }
@@ -320,8 +315,8 @@ protocol CgroupDriver: Sendable {
     ///
     /// - Parameter given: whether the group is one that systemd has just made for us, with a process in it.
     func create(taking given: Bool) throws(SystemError)
-    /// The first part of it; see ``Cgroup/begin(wholly:)``.
-    func begin(wholly: Bool) throws(SystemError) -> Bool
+    /// The first part of it; see ``Cgroup/begin()``.
+    func begin() throws(SystemError) -> Bool
     /// The second part.
     func finish() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
@@ -341,7 +336,7 @@ protocol CgroupDriver: Sendable {
 }
 
 extension CgroupDriver {
-    func begin(wholly: Bool) throws(SystemError) -> Bool { false }
+    func begin() throws(SystemError) -> Bool { false }
     func finish() throws(SystemError) {}
     func takeBack(_ pid: pid_t) throws(SystemError) {}
     func outOfMemoryKillsAround() -> UInt64? { nil }

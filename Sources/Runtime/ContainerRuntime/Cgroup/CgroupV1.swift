@@ -21,11 +21,10 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    func begin(wholly: Bool) throws(SystemError) -> Bool {
-        if !wholly { try refuseInUse() }
+    func begin() throws(SystemError) -> Bool {
+        try refuseInUse()
         try make { (made) throws(SystemError) in
             if !layout.unified.isEmpty { try createUnified(&made) }
-            if wholly { for hierarchy in layout.hierarchies { try create(in: hierarchy, &made, isFree: false) } }
         }
         return true
     }
@@ -45,21 +44,16 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    /// - Parameter isFree: whether it is known that a group that is there is nobody's.
-    private func create(
-        in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String], isFree: Bool = true
-    ) throws(SystemError) {
+    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
         let isCPUSet = hierarchy.controllers.contains("cpuset")
         let group = hierarchy.mountPoint + path
         var parent = hierarchy.mountPoint + parentPath
-        let isNew: Bool
-        do throws(SystemError) { isNew = try makeGroup(group, &made) } catch {
+        do throws(SystemError) { try makeGroup(group, &made) } catch {
             // Only the first of many finds nothing above it.
             guard error.errno == ENOENT else { throw error }
             parent = try makeParents(in: hierarchy.mountPoint, inheritsCPUs: isCPUSet, &made)
-            isNew = try makeGroup(group, &made)
+            try makeGroup(group, &made)
         }
-        if !isNew, !isFree { try refuseInUse(group) }
         if isCPUSet { try inheritCPUs(group, from: parent, below: hierarchy.mountPoint) }
     }
 
@@ -82,27 +76,25 @@ struct CgroupV1: CgroupDriver {
             if component.isEmpty { continue }
             let above = current
             current += "/" + component
-            _ = try makeGroup(current, &made)
+            try makeGroup(current, &made)
             if inheritsCPUs { try inheritCPUs(current, from: above, below: root) }
         }
         return parent
     }
 
-    /// - Returns: whether it was not there before.
-    private func makeGroup(_ group: String, _ made: inout [String]) throws(SystemError) -> Bool {
+    private func makeGroup(_ group: String, _ made: inout [String]) throws(SystemError) {
         do throws(SystemError) { try makeDirectory(group) } catch {
             guard error.errno == EEXIST else { throw error }
-            return false
+            return
         }
         made.append(group)
-        return true
     }
 
     /// A hybrid host: the group in the unified hierarchy has no controllers, but marks what belongs together.
     private func createUnified(_ made: inout [String]) throws(SystemError) {
         do throws(SystemError) {
             _ = try makeParents(in: layout.unified, inheritsCPUs: false, &made)
-            _ = try makeGroup(layout.unified + path, &made)
+            try makeGroup(layout.unified + path, &made)
         } catch {
             // A read-only hierarchy is of no use to anybody.
             if error.errno != EROFS { throw error }

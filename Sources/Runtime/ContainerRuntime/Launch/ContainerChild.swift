@@ -12,8 +12,6 @@ struct ContainerChild {
     let sources: PreparedSources
     let devices: PreparedDevices?
     let interfaces: PreparedNetworkDevices?
-    /// The new network namespace, where it was made already.
-    let network: SharedDescriptor?
     /// Whether the process that was cloned is on the way only, and whether it enters the pid namespace that is joined.
     let passesOn: Bool
     let entersProcessesLate: Bool
@@ -49,9 +47,6 @@ struct ContainerChild {
             try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
         } else {
             try step(.cgroup) { () throws(SystemError) in try membership.join() }
-        }
-        if let network {
-            try step(.namespaces) { () throws(SystemError) in try enter(.network, of: network.raw) }
         }
         // A process that nobody in the container's procfs can see has none there either.
         let hosts = shared != nil && !plan.process.labels.writes.isEmpty ? Procfs.openOwn() : nil

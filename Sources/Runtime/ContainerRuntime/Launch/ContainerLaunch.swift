@@ -62,8 +62,6 @@ public struct ContainerLaunch: Sendable {
     public var stdio: Stdio
     /// The network namespace to join instead of what the document says.
     public var networkNamespace: Int32?
-    /// The new network namespace the document asks for, where it was begun already; see ``beginsNetwork(_:)``.
-    public var network: NetworkUnderway?
     /// The compiled filter, `struct sock_filter` after another; nil for none.
     public var filter: [UInt8]?
     public var gate: StartGate
@@ -117,9 +115,6 @@ public struct ContainerLaunch: Sendable {
         let sources = try PreparedSources(plan, rootfs: rootfs, joinedUser: joined.user)
         var duties = try duties(plan)
         // A pid namespace is entered by children only: the caller steps in for the clone and out again.
-        let ownNetwork = try network.map { (network) throws(RuntimeFailure) in
-            try step(.namespaces) { () throws(SystemError) in SharedDescriptor(try network.finish()) }
-        }
         let shared = try SharedProcesses(self, plan, joined)
         let home =
             shared == nil
@@ -145,10 +140,11 @@ public struct ContainerLaunch: Sendable {
         if cloned.isChild {
             let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
-                devices: devices, interfaces: duties.interfaces, network: ownNetwork, passesOn: passesOn,
-                entersProcessesLate: home.isRefused, shared: shared, joinsLate: isLate)
+                devices: devices, interfaces: duties.interfaces, passesOn: passesOn, entersProcessesLate: home.isRefused, shared: shared,
+                joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
+        if isLate { ProcessorSet.keepApart(cloned.pid) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties) {
@@ -159,14 +155,6 @@ public struct ContainerLaunch: Sendable {
         } meanwhile: { (pid) throws(RuntimeFailure) in
             try meanwhile(passesOn || shared != nil ? nil : pid)
         }
-    }
-
-    /// Whether a new network namespace can be begun before the rest is looked at: the document asks for one, and it shall belong
-    /// to the caller's user namespace.
-    public static func beginsNetwork(_ spec: RuntimeSpec) -> Bool {
-        let linux = spec.linux
-        guard let network = linux.namespace(.network) else { return false }
-        return network.path == nil && linux.namespace(.user) == nil
     }
 
     /// What a user who is refused can do about it.

@@ -38,7 +38,7 @@ struct LaunchPlan: Sendable {
             switch namespace.kind {
             case .cgroup: createsCgroupNamespace = true
             case .network:
-                if launch.networkNamespace == nil, launch.network == nil { created.insert(.network) }
+                if launch.networkNamespace == nil { created.insert(.network) }
             case .time: timeOffsets = Self.text(linux.timeOffsets)
             default: created.insert(namespace.kind.flag)
             }

@@ -74,7 +74,6 @@ struct ContainerRequest {
         let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json")
         var spec = document.spec
         guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
-        let network = !context.isRootless && ContainerLaunch.beginsNetwork(spec) ? NetworkUnderway.begin() : nil
         context.keepOutOfMemoryScore(of: &process)
         spec.process = process
         try Terminal.check(process, socket: consoleSocket, detached: detached)
@@ -98,17 +97,16 @@ struct ContainerRequest {
             launch.keepsSessionKeyring = keepsSessionKeyring
             launch.bundle = bundle
             launch.seal = context.seal
-            launch.network = network
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context, hasTime: network != nil)
+            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             state.hierarchies = cgroup.layout.record
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             let resources = spec.linux.resources
-            func finish() throws(RuntimeFailure) { try cgroup.finish(resources, isWhole: network != nil) }
+            func finish() throws(RuntimeFailure) { try cgroup.finish(resources) }
             var records = ContainerRecords(state, in: context.states, pidFile: pidFile)
             var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil) {
                 (pid) throws(RuntimeFailure) in
