@@ -5,13 +5,10 @@
 public struct JSONObject: Sendable {
     public typealias Element = (key: String, value: JSON)
 
-    /// Not a tuple, whose type would be made when the first object is.
-    fileprivate struct Entry: Sendable {
-        let key: String
-        var value: JSON
-    }
-
-    private var entries: [Entry] = []
+    /// The members' names, and at the same place their values: lists of pairs are of a type that would be made when the first
+    /// object is, and these two are of some that most programs have.
+    public private(set) var keys: [String] = []
+    public private(set) var values: [JSON] = []
     /// Where each member is; empty where there are few, which is found out faster without.
     private var index: [String: Int] = [:]
 
@@ -19,28 +16,31 @@ public struct JSONObject: Sendable {
 
     public init() {}
 
-    public var count: Int { entries.count }
-    public var isEmpty: Bool { entries.isEmpty }
-    public var keys: [String] { entries.map(\.key) }
-    public var values: [JSON] { entries.map(\.value) }
+    public var count: Int { keys.count }
+    public var isEmpty: Bool { keys.isEmpty }
 
-    public mutating func reserveCapacity(_ capacity: Int) { entries.reserveCapacity(capacity) }
+    public mutating func reserveCapacity(_ capacity: Int) {
+        keys.reserveCapacity(capacity)
+        values.reserveCapacity(capacity)
+    }
 
     /// The member of that name; setting replaces in place or appends, setting nil removes.
     public subscript(key: String) -> JSON? {
-        get { position(of: key).map { entries[$0].value } }
+        get { position(of: key).map { values[$0] } }
         set {
             switch (position(of: key), newValue) {
-            case (let found?, let value?): entries[found].value = value
+            case (let found?, let value?): values[found] = value
             case (let found?, nil):
-                entries.remove(at: found)
+                keys.remove(at: found)
+                values.remove(at: found)
                 index = [:]
-                if entries.count > Self.indexThreshold { buildIndex() }
+                if count > Self.indexThreshold { buildIndex() }
             case (nil, let value?):
-                entries.append(Entry(key: key, value: value))
+                keys.append(key)
+                values.append(value)
                 if !index.isEmpty {
-                    index[key] = entries.count - 1
-                } else if entries.count > Self.indexThreshold {
+                    index[key] = count - 1
+                } else if count > Self.indexThreshold {
                     buildIndex()
                 }
             case (nil, nil): break
@@ -53,23 +53,23 @@ public struct JSONObject: Sendable {
     /// The member whose name differs in ASCII case at most; an exact match wins, as in Go's decoder.
     public func caseInsensitive(_ key: String) -> JSON? {
         if let exact = self[key] { return exact }
-        return entries.last { equalIgnoringASCIICase($0.key, key) }?.value
+        return keys.lastIndex { equalIgnoringASCIICase($0, key) }.map { values[$0] }
     }
 
     /// Where a member stands whose name differs from this one in ASCII case at most; the exact one wins.
     public func position(ignoringCaseOf key: String) -> Int? {
         if let exact = position(of: key) { return exact }
-        return entries.lastIndex { equalIgnoringASCIICase($0.key, key) }
+        return keys.lastIndex { equalIgnoringASCIICase($0, key) }
     }
 
     /// The value of the member at a place that is there.
-    public func value(at position: Int) -> JSON { entries[position].value }
+    public func value(at position: Int) -> JSON { values[position] }
 
     /// The same members sorted by name.
     public func sorted() -> JSONObject {
         var result = JSONObject()
         result.reserveCapacity(count)
-        for entry in entries.sorted(by: { $0.key < $1.key }) { result[entry.key] = entry.value }
+        for place in keys.indices.sorted(by: { keys[$0] < keys[$1] }) { result[keys[place]] = values[place] }
         return result
     }
 
@@ -83,44 +83,49 @@ public struct JSONObject: Sendable {
     private func position(of key: String) -> Int? {
         if !index.isEmpty { return index[key] }
         let length = key.utf8.count
-        for position in entries.indices where entries[position].key.utf8.count == length {
-            if entries[position].key == key { return position }
+        for position in keys.indices where keys[position].utf8.count == length {
+            if keys[position] == key { return position }
         }
         return nil
     }
 
     private mutating func buildIndex() {
-        var built = [String: Int](minimumCapacity: entries.count * 2)
-        for position in entries.indices { built[entries[position].key] = position }
+        var built = [String: Int](minimumCapacity: count * 2)
+        for position in keys.indices { built[keys[position]] = position }
         index = built
     }
 }
 
 extension JSONObject: Sequence {
     public struct Iterator: IteratorProtocol {
-        private var entries: IndexingIterator<[Entry]>
+        private let object: JSONObject
+        private var place = 0
 
-        fileprivate init(_ entries: [Entry]) { self.entries = entries.makeIterator() }
+        fileprivate init(_ object: JSONObject) { self.object = object }
 
-        public mutating func next() -> Element? { entries.next().map { ($0.key, $0.value) } }
+        public mutating func next() -> Element? {
+            guard place < object.count else { return nil }
+            defer { place += 1 }
+            return (object.keys[place], object.values[place])
+        }
     }
 
-    public func makeIterator() -> Iterator { Iterator(entries) }
-    public var underestimatedCount: Int { entries.count }
+    public func makeIterator() -> Iterator { Iterator(self) }
+    public var underestimatedCount: Int { count }
 }
 
 extension JSONObject: Hashable {
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.count == right.count && left.entries.allSatisfy { right[$0.key] == $0.value }
+        left.count == right.count && left.allSatisfy { right[$0.key] == $0.value }
     }
 
     /// The order of members does not matter, so neither may it change the hash.
     public func hash(into hasher: inout Hasher) {
         var sum = 0
-        for entry in entries {
+        for place in keys.indices {
             var member = Hasher()
-            member.combine(entry.key)
-            member.combine(entry.value)
+            member.combine(keys[place])
+            member.combine(values[place])
             sum &+= member.finalize()
         }
         hasher.combine(count)

@@ -213,6 +213,7 @@ static EARLY int is_word(const char *text, const char *word) {
 // What most runs need of the program's code lies side by side at its beginning (functions.order), and the linker puts that where
 // a page of 2 MiB can begin. Asked to, the kernel reads it from disk as one such page and maps it at once, instead of 64 KiB at
 // each of forty faults, and unmaps it at once. Where the file came into memory otherwise, nothing changes.
+// Of the code behind it little is needed: that is not to be mapped so, however it came into memory.
 static EARLY void map_code_at_once(unsigned long *stack) {
   const unsigned long size = 2UL << 20;
   struct start start;
@@ -221,8 +222,10 @@ static EARLY void map_code_at_once(unsigned long *stack) {
     const Elf64_Phdr *header = start.headers + index;
     if (header->p_type != PT_LOAD || !(header->p_flags & PF_X)) continue;
     unsigned long first = start.base + header->p_vaddr;
-    if (first % size == 0 && header->p_offset % size == 0 && header->p_filesz >= size)
-      CALL3(SYS_madvise, first, size, MADV_HUGEPAGE);
+    if (first % size != 0 || header->p_offset % size != 0 || header->p_filesz < size) continue;
+    unsigned long rest = (header->p_filesz + start.page - 1) / start.page * start.page - size;
+    CALL3(SYS_madvise, first, size, MADV_HUGEPAGE);
+    if (rest > 0) CALL3(SYS_madvise, first + size, rest, MADV_NOHUGEPAGE);
   }
 }
 

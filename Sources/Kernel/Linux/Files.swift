@@ -250,6 +250,13 @@ public func unlink(_ path: String, directory: Bool = false, at parent: Int32 = D
     try check(directory ? "rmdir" : "unlink", path) { unlinkat(parent, path, directory ? AT_REMOVEDIR : 0) }
 }
 
+/// The same for those who count on its failing: 0, or the error's number.
+///
+/// C function: `unlinkat`.
+public func tryUnlink(_ path: String, directory: Bool = false) -> Int32 {
+    unlinkat(Directory.working, path, directory ? AT_REMOVEDIR : 0) == 0 ? 0 : skiff_errno()
+}
+
 /// Whether something is at the path, links not followed.
 public func exists(_ path: String, at directory: Int32 = Directory.working) -> Bool {
     var status = stat()
@@ -291,9 +298,14 @@ extension stat {
 ///
 /// C function: `readlinkat`.
 public func readLink(_ path: String, at directory: Int32 = Directory.working) throws(SystemError) -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-    let count = try check("readlink", path) { readlinkat(directory, path, &buffer, Int(PATH_MAX)) }
-    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // Not a list of characters, whose type would be made for this.
+    try withUnsafeTemporaryAllocation(byteCount: Int(PATH_MAX), alignment: 1) { (buffer) throws(SystemError) in
+        guard let start = buffer.baseAddress else { return "" }
+        let count = try check("readlink", path) {
+            readlinkat(directory, path, start.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+        return String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    }
 }
 
 /// C function: `symlinkat`.

@@ -1,25 +1,89 @@
-/// One flag of the command line, as it is parsed and as the help shows it.
-struct Flag: Sendable {
-    let name: String
-    /// One more name, a single letter.
-    let short: String?
-    /// What the help calls the value; nil for a flag that has none.
-    let value: String?
-    let help: String
+/// The flags of a command line, in the words of its help.
+///
+/// ```
+/// --bundle -b DIR  the bundle's directory
+/// --force          end it first
+/// ```
+/// A line each: the name, one more name of a single letter, what the help calls the value where there is one, and behind
+/// two spaces or more what it is for. The text is what the parser looks in, so that a program that lives for a
+/// millisecond makes no list of what it is not asked for.
+struct Flags: Sendable {
+    private let own: StaticString
+    private let shared: StaticString
 
-    private init(_ name: String, _ short: String?, _ value: String?, _ help: String) {
-        self.name = name
-        self.short = short
-        self.value = value
-        self.help = help
+    init(_ own: StaticString) {
+        self.own = own
+        shared = ""
     }
 
-    /// A flag that is there or not.
-    static func on(_ name: String, short: String? = nil, _ help: String) -> Flag { Flag(name, short, nil, help) }
+    /// Those of others, and some more.
+    init(_ others: Flags, _ own: StaticString) {
+        self.own = own
+        shared = others.own
+    }
 
-    /// A flag with a value behind it.
-    static func taking(_ value: String, _ name: String, short: String? = nil, _ help: String) -> Flag {
-        Flag(name, short, value, help)
+    /// What the parser is told of a flag.
+    struct Known {
+        let name: String
+        let takesValue: Bool
+    }
+
+    /// The flag of that name or letter, its dashes left out.
+    func find(_ given: String) -> Known? { find(given, in: shared) ?? find(given, in: own) }
+
+    var isEmpty: Bool { own.utf8CodeUnitCount == 0 && shared.utf8CodeUnitCount == 0 }
+
+    /// What the help shows on the left, and on the right.
+    var rows: [(flag: String, purpose: String)] {
+        "\(shared)\n\(own)".split(separator: "\n").map { line in
+            let end = line.firstRange(ofTwo: " ") ?? line.endIndex
+            let words = line[..<end].split(separator: " ")
+            let isShort = words.count > 1 && words[1].hasPrefix("-")
+            let value = words.dropFirst(isShort ? 2 : 1).first.map { " \($0)" } ?? ""
+            return (
+                words[0] + (isShort ? ", \(words[1])" : "") + value,
+                String(line[end...].drop { $0 == " " })
+            )
+        }
+    }
+
+    private func find(_ given: String, in table: StaticString) -> Known? {
+        let space = UInt8(ascii: " "), dash = UInt8(ascii: "-"), newline = UInt8(ascii: "\n")
+        let text = UnsafeBufferPointer(start: table.utf8Start, count: table.utf8CodeUnitCount)
+        var at = 0
+        while at < text.count {
+            /// The next word of the line, empty at its end and before what the flag is for.
+            func word() -> Range<Int> {
+                let start = at
+                while at < text.count, text[at] != space, text[at] != newline { at += 1 }
+                let word = start..<at
+                if at < text.count, text[at] == space { at += 1 }
+                return word
+            }
+            func isGiven(_ word: Range<Int>, dashes: Int) -> Bool {
+                word.count > dashes && given.utf8.elementsEqual(text[(word.lowerBound + dashes)..<word.upperBound])
+            }
+            let name = word()
+            var second = word()
+            let isShort = second.count == 2 && text[second.lowerBound] == dash
+            let isFound = isGiven(name, dashes: 2) || isShort && isGiven(second, dashes: 1)
+            if isShort { second = word() }
+            if isFound {
+                return Known(
+                    name: String(decoding: text[(name.lowerBound + 2)..<name.upperBound], as: UTF8.self),
+                    takesValue: !second.isEmpty)
+            }
+            while at < text.count, text[at] != newline { at += 1 }
+            at += 1
+        }
+        return nil
+    }
+}
+
+extension Substring {
+    /// Where a character first stands twice.
+    fileprivate func firstRange(ofTwo character: Character) -> Index? {
+        indices.first { self[$0] == character && self[index(after: $0)...].first == character }
     }
 }
 
@@ -32,13 +96,8 @@ struct Arguments {
         let description: String
     }
 
-    private struct Given {
-        let flag: String
-        let value: String
-    }
-
-    /// In the order they were given; a dictionary would cost more than the few look-ups.
-    private var values: [Given] = []
+    /// Flags with their values behind them, in the order they were given.
+    private var values: [String] = []
     private var switches: [String] = []
     private(set) var rest: [String] = []
 
@@ -46,7 +105,7 @@ struct Arguments {
     ///   - known: what may be there.
     ///   - scattered: whether flags may follow operands, as `delete ID --force` has it. Where a command of the caller's
     ///     follows (`exec`, `ps`), the first operand ends the flags.
-    init(_ words: some Sequence<String>, _ known: [Flag], scattered: Bool) throws(Misuse) {
+    init(_ words: some Sequence<String>, _ known: Flags, scattered: Bool) throws(Misuse) {
         var words = Array(words)[...]
         while let word = words.popFirst() {
             if word == "--" { break }
@@ -60,14 +119,15 @@ struct Arguments {
             let equals = body.firstIndex(of: UInt8(ascii: "="))
             let given = String(word[body.startIndex..<(equals ?? body.endIndex)])
             let attached = equals.map { String(word[word.utf8.index(after: $0)...]) }
-            guard let flag = known.first(where: { $0.name == given || $0.short == given }) else {
+            guard let flag = known.find(given) else {
                 throw Misuse(description: "flag provided but not defined: \(word)")
             }
-            if flag.value != nil {
+            if flag.takesValue {
                 guard let value = attached ?? words.popFirst() else {
                     throw Misuse(description: "flag --\(flag.name) needs a value")
                 }
-                values.append(Given(flag: flag.name, value: value))
+                values.append(flag.name)
+                values.append(value)
                 continue
             }
             switch attached {
@@ -80,8 +140,19 @@ struct Arguments {
     }
 
     func has(_ flag: String) -> Bool { switches.contains(flag) }
-    func last(_ option: String) -> String? { values.last { $0.flag == option }?.value }
-    func all(_ option: String) -> [String] { values.filter { $0.flag == option }.map(\.value) }
+
+    func last(_ option: String) -> String? {
+        var at = values.count - 2
+        while at >= 0 {
+            if values[at] == option { return values[at + 1] }
+            at -= 2
+        }
+        return nil
+    }
+
+    func all(_ option: String) -> [String] {
+        stride(from: 0, to: values.count, by: 2).compactMap { values[$0] == option ? values[$0 + 1] : nil }
+    }
 
     /// The value as a number, if the flag is there.
     func number<Number: FixedWidthInteger>(_ option: String, in range: ClosedRange<Number>) throws(Misuse) -> Number? {

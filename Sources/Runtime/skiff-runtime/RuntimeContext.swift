@@ -18,18 +18,19 @@ struct RuntimeContext {
     /// What keeps this program from being overwritten by a container it makes or enters.
     var seal: ProgramSeal?
 
-    static let flags: [Flag] = [
-        .taking("DIR", "root", "where states are kept (/run/skiff-runtime; a user's: $XDG_RUNTIME_DIR/skiff-runtime)"),
-        .taking("FILE", "log", "where messages go, besides an error on standard error"),
-        .taking("FORMAT", "log-format", "text or json"),
-        .on("debug", "tell each step"),
-        .on("systemd-cgroup", "let systemd make the cgroups"),
-        .taking("NAME", "cgroup-manager", "cgroupfs, or systemd as --systemd-cgroup has it"),
-        .taking("MODE", "rootless", "true, false or auto: whether cgroups that cannot be made are done without"),
-        .taking("PATH", "criu", "the criu program, for checkpoint and restore (criu, as found in $PATH)"),
-        .on("version", short: "v", "print the version"),
-        .on("help", short: "h", "show this text"),
-    ]
+    static let flags = Flags(
+        """
+        --root DIR             where states are kept (/run/skiff-runtime; a user's: $XDG_RUNTIME_DIR/skiff-runtime)
+        --log FILE             where messages go, besides an error on standard error
+        --log-format FORMAT    text or json
+        --debug                tell each step
+        --systemd-cgroup       let systemd make the cgroups
+        --cgroup-manager NAME  cgroupfs, or systemd as --systemd-cgroup has it
+        --rootless MODE        true, false or auto: whether cgroups that cannot be made are done without
+        --criu PATH            the criu program, for checkpoint and restore (criu, as found in $PATH)
+        --version -v           print the version
+        --help -h              show this text
+        """)
 
     init(_ globals: Arguments) throws {
         let format = globals.last("log-format") ?? "text"

@@ -1,3 +1,5 @@
+internal import Linux
+
 /// One command of the command line: what it is called, what it takes, what it does.
 ///
 /// The table of its flags is the one that is parsed and the one that the help shows.
@@ -7,7 +9,7 @@ protocol Verb {
     static var summary: String { get }
     /// What stands behind the flags, for the help.
     static var operands: String { get }
-    static var flags: [Flag] { get }
+    static var flags: Flags { get }
     /// Whether flags may follow operands.
     static var scattersFlags: Bool { get }
     /// Whether a process of a container's is made, which must not reach this program's file.
@@ -21,10 +23,17 @@ protocol Verb {
 
 extension Verb {
     static var operands: String { "<container-id>" }
-    static var flags: [Flag] { [] }
+    static var flags: Flags { Flags("") }
     static var scattersFlags: Bool { true }
     static var entersContainers: Bool { false }
     static var failureCode: Int32 { 1 }
+}
+
+/// Ends the program where its work is done: what it holds is left for the kernel to take back, all at once.
+///
+/// - Parameter value: what would be taken apart first, one piece after another.
+func endProgram<Value: ~Copyable>(keeping value: borrowing Value) -> Never {
+    withExtendedLifetime(value) { exitNow(0) }
 }
 
 /// The texts of `--help`.
@@ -41,11 +50,11 @@ struct Help {
            \(program) \(verb.name)\(verb.flags.isEmpty ? "" : " [flags]") \(verb.operands)
 
         OPTIONS:
-        \(Self.table(verb.flags + [.on("help", short: "h", "show this text")]))
+        \(Self.table(verb.flags, Flags("--help -h  show this text")))
         """
     }
 
-    func text(of verbs: [any Verb.Type], globals: [Flag]) -> String {
+    func text(of verbs: [any Verb.Type], globals: Flags) -> String {
         let names = verbs.map { $0.name }
         let width = names.map(\.count).max() ?? 0
         let lines = verbs.map { "   \($0.name.padded(to: width + 3))\($0.summary)\n" }.joined()
@@ -66,12 +75,10 @@ struct Help {
             """
     }
 
-    private static func table(_ flags: [Flag]) -> String {
-        let left = flags.map { flag in
-            "--\(flag.name)" + (flag.short.map { ", -\($0)" } ?? "") + (flag.value.map { " \($0)" } ?? "")
-        }
-        let width = left.map(\.count).max() ?? 0
-        return zip(left, flags).map { "   \($0.padded(to: width + 3))\($1.help)\n" }.joined()
+    private static func table(_ flags: Flags...) -> String {
+        let rows = flags.flatMap(\.rows)
+        let width = rows.map(\.flag.count).max() ?? 0
+        return rows.map { "   \($0.flag.padded(to: width + 3))\($0.purpose)\n" }.joined()
     }
 }
 

@@ -16,7 +16,11 @@ public struct Cgroup: Sendable {
     /// The unit that the group belongs to, where systemd made it.
     public let scope: SystemdScope?
     /// The container's share of cache and memory bandwidth, which its processes join and which goes along.
-    public var resctrl: ResctrlGroup?
+    public var resctrl: ResctrlGroup? {
+        get { heldResctrl.group }
+        set { heldResctrl = HeldResctrl(newValue) }
+    }
+    private var heldResctrl = HeldResctrl.none
     private var driver: any CgroupDriver
     private var place = CgroupPlace()
     /// Until the container's own process is there.
@@ -228,6 +232,13 @@ public struct Cgroup: Sendable {
         try resctrl?.delete()
     }
 
+    /// Kills what is in the group, if anything is, and removes it.
+    public func end() throws(SystemError) {
+        // Most are empty by then. Where the first answer says so, nobody has to be looked for.
+        if scope != nil || !driver.removeEmpty() { try? kill() }
+        try delete()
+    }
+
     /// What the group has now of limits that go in pairs.
     var presentLimits: PresentLimits { driver.presentLimits() }
 
@@ -332,6 +343,8 @@ protocol CgroupDriver: Sendable {
     func outOfMemoryKillsAround() -> UInt64?
     var diesTogether: Bool { get }
     func presentLimits() -> PresentLimits
+    /// Removes the group where nobody can be in it, or as much of it as says so; false where somebody is.
+    func removeEmpty() -> Bool
     func delete() throws(SystemError)
 }
 
@@ -364,5 +377,6 @@ private struct NoCgroup: CgroupDriver {
     func statistics() -> CgroupStatistics { CgroupStatistics() }
     func outOfMemoryKills() -> UInt64? { nil }
     func presentLimits() -> PresentLimits { PresentLimits() }
+    func removeEmpty() -> Bool { true }
     func delete() throws(SystemError) {}
 }

@@ -7,26 +7,27 @@ internal import Linux
 func removeGroup(_ directory: String) throws(SystemError) {
     var attempts = 0
     while true {
-        do {
-            try unlink(directory, directory: true)
-            return
-        } catch {
-            switch error.errno {
-            case ENOENT: return
-            case EBUSY where attempts < 2000:
-                // A container that may write to its cgroups leaves some below its own.
-                if attempts == 0 { try removeGroups(below: directory) }
-                attempts += 1
-                if attempts < 100 {
-                    sched_yield()
-                } else {
-                    var pause = timespec(tv_sec: 0, tv_nsec: 1_000_000)
-                    nanosleep(&pause, nil)
-                }
-            default: throw error
+        switch tryUnlink(directory, directory: true) {
+        case 0, ENOENT: return
+        case EBUSY where attempts < 2000:
+            // A container that may write to its cgroups leaves some below its own.
+            if attempts == 0 { try removeGroups(below: directory) }
+            attempts += 1
+            if attempts < 100 {
+                sched_yield()
+            } else {
+                var pause = timespec(tv_sec: 0, tv_nsec: 1_000_000)
+                nanosleep(&pause, nil)
             }
+        case let number: throw SystemError("rmdir", errno: number, subject: directory)
         }
     }
+}
+
+/// Whether a group is gone now, or was before: nobody is in it, and none is below it.
+func removeIfEmpty(_ directory: String) -> Bool {
+    let outcome = tryUnlink(directory, directory: true)
+    return outcome == 0 || outcome == ENOENT
 }
 
 private func removeGroups(below directory: String) throws(SystemError) {

@@ -215,6 +215,8 @@ struct CgroupV1: CgroupDriver {
             period: number("cpu", "cpu.cfs_period_us").map { UInt64(max($0, 1)) })
     }
 
+    func removeEmpty() -> Bool { layout.hierarchies.first.map { removeIfEmpty($0.mountPoint + path) } ?? true }
+
     func delete() throws(SystemError) {
         for hierarchy in layout.hierarchies { try removeGroup(hierarchy.mountPoint + path) }
         if !layout.unified.isEmpty { try removeGroup(layout.unified + path) }

@@ -120,5 +120,6 @@ struct CgroupV2: CgroupDriver {
             quota: processor.first.flatMap { Int64($0) }, period: processor.dropFirst().first.flatMap { UInt64($0) })
     }
 
+    func removeEmpty() -> Bool { removeIfEmpty(directory) }
     func delete() throws(SystemError) { try removeGroup(directory) }
 }

@@ -165,3 +165,13 @@ extension ResctrlGroup: Equatable {
         left.path == right.path && left.monitor == right.monitor && left.isOwn == right.isOwn
     }
 }
+
+/// A group or none, for what is copied often: an optional's type would be made when the first one is.
+enum HeldResctrl: Sendable {
+    case none
+    case some(ResctrlGroup)
+
+    init(_ group: ResctrlGroup?) { self = group.map { .some($0) } ?? .none }
+
+    var group: ResctrlGroup? { if case .some(let group) = self { group } else { nil } }
+}

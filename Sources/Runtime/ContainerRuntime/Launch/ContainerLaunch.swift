@@ -63,7 +63,12 @@ public struct ContainerLaunch: Sendable {
     /// The network namespace to join instead of what the document says.
     public var networkNamespace: Int32?
     /// The compiled filter, `struct sock_filter` after another; nil for none.
-    public var filter: [UInt8]?
+    public var filter: [UInt8]? {
+        get { instructions.isEmpty ? nil : instructions }
+        set { instructions = newValue ?? [] }
+    }
+    // An optional's type would be made at run time for it.
+    private var instructions: [UInt8] = []
     public var gate: StartGate
     /// Descriptors 3 … 2 + n of the caller that the program gets under the same numbers.
     public var preservedDescriptors: Int32
@@ -140,7 +145,8 @@ public struct ContainerLaunch: Sendable {
         if cloned.isChild {
             let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
-                devices: devices, interfaces: duties.interfaces, passesOn: passesOn, entersProcessesLate: home.isRefused, shared: shared,
+                devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
+                entersProcessesLate: home.isRefused, shared: shared,
                 joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }

@@ -31,7 +31,11 @@ public struct ContainerState: Sendable {
     /// The unit the cgroup belongs to, where systemd made it.
     public var scope: SystemdScope?
     /// The group of cache and memory bandwidth it is in.
-    public var resctrl: ResctrlGroup?
+    public var resctrl: ResctrlGroup? {
+        get { heldResctrl.group }
+        set { heldResctrl = HeldResctrl(newValue) }
+    }
+    private var heldResctrl = HeldResctrl.none
     public var rootfs: String
     /// RFC 3339.
     public var created: String
@@ -192,12 +196,18 @@ public struct StateDirectory: Sendable {
         try Self.validate(id)
         try trust()
         try step(.specification) { () throws(SystemError) in
-            for name in ["notify/notify", "exec.fifo", "state.json", "config.json", "state.json.new"] {
-                do throws(SystemError) { try unlink(directory(id) + "/" + name) } catch  where error.errno == ENOENT {}
+            let directory = directory(id)
+            func remove(_ name: String, directory isDirectory: Bool = false) throws(SystemError) {
+                let path = directory + name, outcome = tryUnlink(path, directory: isDirectory)
+                if outcome == 0 || outcome == ENOENT { return }
+                throw SystemError(isDirectory ? "rmdir" : "unlink", errno: outcome, subject: path)
             }
-            for folder in [notifications(id), directory(id)] {
-                do throws(SystemError) { try unlink(folder, directory: true) } catch  where error.errno == ENOENT {}
-            }
+            // What every container has that was started and has ended; the rest where there is more.
+            try remove("/state.json")
+            try remove("/config.json")
+            if tryUnlink(directory, directory: true) == 0 { return }
+            for name in ["/notify/notify", "/exec.fifo", "/state.json.new"] { try remove(name) }
+            for name in ["/notify", ""] { try remove(name, directory: true) }
         }
     }
 
@@ -275,7 +285,7 @@ extension ContainerState {
         self.created = created
         ownsProcesses = json["ownsProcesses"]?.boolValue ?? false
         hierarchies = json["hierarchies"]?.stringValue ?? ""
-        resctrl = json["resctrl"].flatMap { ResctrlGroup(json: $0) }
+        heldResctrl = HeldResctrl(json["resctrl"].flatMap { ResctrlGroup(json: $0) })
         if let scope = json["scope"], let unit = scope["unit"]?.stringValue {
             self.scope = SystemdScope(unit: unit, isUser: scope["user"]?.boolValue ?? false)
         }

@@ -6,16 +6,17 @@ internal import Linux
 struct CheckpointVerb: Verb {
     static let name = "checkpoint"
     static let summary = "write a running container into files, with CRIU"
-    static let flags: [Flag] =
-        CheckpointFlags.shared + [
-            .taking("DIR", "parent-path", "an earlier pre-dump, relative to the images: only changes are written"),
-            .on("leave-running", "let the container go on"),
-            .on("pre-dump", "write memory only, and let the container go on"),
-            .on("tcp-skip-in-flight", "leave out TCP connections that are being made"),
-            .on("link-remap", "link deleted files that are open, so that they can be found again"),
-            .taking("FD", "status-fd", "written to when a lazy dump's pages can be asked for"),
-            .taking("ADDRESS:PORT", "page-server", "the page server that memory is sent to"),
-        ]
+    static let flags = Flags(
+        CheckpointFlags.shared,
+        """
+        --parent-path DIR           an earlier pre-dump, relative to the images: only changes are written
+        --leave-running             let the container go on
+        --pre-dump                  write memory only, and let the container go on
+        --tcp-skip-in-flight        leave out TCP connections that are being made
+        --link-remap                link deleted files that are open, so that they can be found again
+        --status-fd FD              written to when a lazy dump's pages can be asked for
+        --page-server ADDRESS:PORT  the page server that memory is sent to
+        """)
 
     private let id: String
     private let options: CheckpointOptions
@@ -64,18 +65,19 @@ struct CheckpointVerb: Verb {
 
 /// What `checkpoint` and `restore` have in common.
 enum CheckpointFlags {
-    static let shared: [Flag] = [
-        .taking("DIR", "image-path", "where the images are (checkpoint, in the working directory)"),
-        .taking("DIR", "work-path", "where CRIU's log and sockets go (the images' directory)"),
-        .on("tcp-established", "take TCP connections along"),
-        .on("ext-unix-sk", "take local sockets along whose other end is outside"),
-        .on("shell-job", "take a terminal of the caller's along"),
-        .on("lazy-pages", "leave memory where it is until it is asked for"),
-        .on("file-locks", "take file locks along"),
-        .taking("MODE", "manage-cgroups-mode", "soft, full, strict or ignore (soft)"),
-        .taking("NAMESPACE", "empty-ns", "network: a namespace that is made empty; may be repeated"),
-        .on("auto-dedup", "remove from earlier images what later ones hold"),
-    ]
+    static let shared = Flags(
+        """
+        --image-path DIR            where the images are (checkpoint, in the working directory)
+        --work-path DIR             where CRIU's log and sockets go (the images' directory)
+        --tcp-established           take TCP connections along
+        --ext-unix-sk               take local sockets along whose other end is outside
+        --shell-job                 take a terminal of the caller's along
+        --lazy-pages                leave memory where it is until it is asked for
+        --file-locks                take file locks along
+        --manage-cgroups-mode MODE  soft, full, strict or ignore (soft)
+        --empty-ns NAMESPACE        network: a namespace that is made empty; may be repeated
+        --auto-dedup                remove from earlier images what later ones hold
+        """)
 
     static func settings(_ arguments: Arguments) throws -> CRIUSettings {
         let images = arguments.last("image-path").flatMap { $0.isEmpty ? nil : $0 } ?? "checkpoint"

@@ -17,25 +17,25 @@ struct CreateVerb: Verb {
     init(_ arguments: Arguments) throws { request = try ContainerRequest(arguments) }
 
     func run(_ context: RuntimeContext) throws {
-        let made = try request.make(context, detached: true)
         // The process outlives this one, which has nothing to wait for.
-        _ = made.pid
+        endProgram(keeping: try request.make(context, detached: true))
     }
 }
 
 /// What `create` and `run` have in common: a bundle, a name, and how the container is handed over.
 struct ContainerRequest {
-    static let flags: [Flag] = [
-        .taking("DIR", "bundle", short: "b", "the bundle's directory (the working directory)"),
-        .taking("FILE", "config", short: "f", "another file than the bundle's config.json"),
-        .taking("SOCKET", "console-socket", "where the terminal's master is sent"),
-        .taking("SOCKET", "pidfd-socket", "where a descriptor of the process is sent"),
-        .taking("FILE", "pid-file", "where the process's number is written"),
-        .taking("N", "preserve-fds", "pass N descriptors from 3 on"),
-        .on("no-pivot", "change the root without pivot_root, for hosts on an initial ramfs"),
-        .on("no-new-keyring", "keep the session keyring"),
-        .on("no-subreaper", "ignored: nothing is inherited that is not reaped"),
-    ]
+    static let flags = Flags(
+        """
+        --bundle -b DIR          the bundle's directory (the working directory)
+        --config -f FILE         another file than the bundle's config.json
+        --console-socket SOCKET  where the terminal's master is sent
+        --pidfd-socket SOCKET    where a descriptor of the process is sent
+        --pid-file FILE          where the process's number is written
+        --preserve-fds N         pass N descriptors from 3 on
+        --no-pivot               change the root without pivot_root, for hosts on an initial ramfs
+        --no-new-keyring         keep the session keyring
+        --no-subreaper           ignored: nothing is inherited that is not reaped
+        """)
 
     let id: String
     private let bundle: String
@@ -65,6 +65,8 @@ struct ContainerRequest {
         let pid: pid_t
         /// The terminal's master, where no console socket took it.
         let master: Int32?
+        /// What it was made by.
+        let launch: ContainerLaunch
     }
 
     /// Makes the container; on a failure nothing of it is left.
@@ -129,7 +131,7 @@ struct ContainerRequest {
                 }
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 try records.commit(for: running.pid)
-                return Made(state: records.state, pid: running.pid, master: master)
+                return Made(state: records.state, pid: running.pid, master: master, launch: launch)
             } catch {
                 try? running.pidfd.send(SIGKILL)
                 _ = try? running.pidfd.wait()

@@ -10,10 +10,11 @@ internal import OCI
 struct DeleteVerb: Verb {
     static let name = "delete"
     static let summary = "remove what is left of a container"
-    static let flags: [Flag] = [
-        .on("force", short: "f", "end the container first; fine when there is none"),
-        .on("regex", "the name is a regular expression, and all it is found in are meant"),
-    ]
+    static let flags = Flags(
+        """
+        --force -f  end the container first; fine when there is none
+        --regex     the name is a regular expression, and all it is found in are meant
+        """)
 
     private let name: String
     private let force: Bool
@@ -26,11 +27,15 @@ struct DeleteVerb: Verb {
     }
 
     func run(_ context: RuntimeContext) throws {
-        guard isPattern else { return try delete(name, context) }
-        for id in try context.states.ids(matching: name) { try delete(id, context) }
+        if isPattern {
+            for id in try context.states.ids(matching: name) { try delete(id, context) }
+        } else {
+            try delete(name, context, isLast: true)
+        }
     }
 
-    private func delete(_ id: String, _ context: RuntimeContext) throws {
+    /// - Parameter isLast: whether the program ends with it.
+    private func delete(_ id: String, _ context: RuntimeContext, isLast: Bool = false) throws {
         let state: ContainerState
         do { state = try context.states.read(id) } catch {
             guard force else { throw error }
@@ -49,6 +54,7 @@ struct DeleteVerb: Verb {
             try Self.end(state)
         }
         try Self.remove(state, context)
+        if isLast { endProgram(keeping: state) }
     }
 
     /// Kills the first process and waits until it has ended; it is not our child, so the descriptor is polled.
@@ -70,8 +76,7 @@ struct DeleteVerb: Verb {
     static func remove(_ state: ContainerState, _ context: RuntimeContext) throws {
         let cgroup = try group(of: state)
         // Without a pid namespace of its own a container's processes outlive its first one.
-        try? cgroup.kill()
-        try cgroup.delete()
+        try cgroup.end()
         try context.states.remove(state.id)
         context.log.debug("container \(state.id) removed")
         let hooks = HookRun(

@@ -7,10 +7,11 @@ internal import Linux
 struct EventsVerb: Verb {
     static let name = "events"
     static let summary = "print what a container uses, and when it runs out of memory"
-    static let flags: [Flag] = [
-        .taking("TIME", "interval", "between two lines, as 5s, 100ms or 1m (5s)"),
-        .on("stats", "print one line and end"),
-    ]
+    static let flags = Flags(
+        """
+        --interval TIME  between two lines, as 5s, 100ms or 1m (5s)
+        --stats          print one line and end
+        """)
 
     private let id: String
     private let once: Bool

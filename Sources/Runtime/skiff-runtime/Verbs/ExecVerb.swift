@@ -13,26 +13,27 @@ struct ExecVerb: Verb {
     static let entersContainers = true
     // Programs end with 1 often enough; runc tells its own failures by this.
     static let failureCode: Int32 = 255
-    static let flags: [Flag] = [
-        .taking("SOCKET", "console-socket", "where the terminal's master is sent"),
-        .taking("SOCKET", "pidfd-socket", "where a descriptor of the process is sent"),
-        .taking("DIR", "cwd", "the working directory"),
-        .taking("NAME=VALUE", "env", short: "e", "a variable of the environment; may be repeated"),
-        .on("tty", short: "t", "give it a terminal"),
-        .taking("UID[:GID]", "user", short: "u", "who runs it"),
-        .taking("GID", "additional-gids", short: "g", "one more group; may be repeated"),
-        .taking("FILE", "process", short: "p", "a process as in config.json, in place of the command"),
-        .on("detach", short: "d", "do not wait"),
-        .taking("FILE", "pid-file", "where the process's number is written"),
-        .taking("LABEL", "process-label", "the SELinux label"),
-        .taking("PROFILE", "apparmor", "the AppArmor profile"),
-        .on("no-new-privs", "no program may gain privileges"),
-        .taking("CAP", "cap", short: "c", "one more capability; may be repeated"),
-        .taking("N", "preserve-fds", "pass N descriptors from 3 on"),
-        .taking("PATH", "cgroup", "a cgroup below the container's; on v1 [CONTROLLER,…:]PATH, may be repeated"),
-        .on("ignore-paused", "wait where the container is paused, until it is resumed"),
-        .on("no-subreaper", "ignored: nothing is inherited that is not reaped"),
-    ]
+    static let flags = Flags(
+        """
+        --console-socket SOCKET   where the terminal's master is sent
+        --pidfd-socket SOCKET     where a descriptor of the process is sent
+        --cwd DIR                 the working directory
+        --env -e NAME=VALUE       a variable of the environment; may be repeated
+        --tty -t                  give it a terminal
+        --user -u UID[:GID]       who runs it
+        --additional-gids -g GID  one more group; may be repeated
+        --process -p FILE         a process as in config.json, in place of the command
+        --detach -d               do not wait
+        --pid-file FILE           where the process's number is written
+        --process-label LABEL     the SELinux label
+        --apparmor PROFILE        the AppArmor profile
+        --no-new-privs            no program may gain privileges
+        --cap -c CAP              one more capability; may be repeated
+        --preserve-fds N          pass N descriptors from 3 on
+        --cgroup PATH             a cgroup below the container's; on v1 [CONTROLLER,…:]PATH, may be repeated
+        --ignore-paused           wait where the container is paused, until it is resumed
+        --no-subreaper            ignored: nothing is inherited that is not reaped
+        """)
 
     private let arguments: Arguments
     private let id: String

@@ -7,10 +7,11 @@ struct KillVerb: Verb {
     static let name = "kill"
     static let summary = "send a signal to a container's first process, or to all"
     static let operands = "<container-id> [SIGNAL]"
-    static let flags: [Flag] = [
-        .on("all", short: "a", "send it to every process; fine when the container has ended"),
-        .on("regex", "the name is a regular expression, and all it is found in are meant"),
-    ]
+    static let flags = Flags(
+        """
+        --all -a  send it to every process; fine when the container has ended
+        --regex   the name is a regular expression, and all it is found in are meant
+        """)
 
     private let name: String
     private let isPattern: Bool

@@ -7,9 +7,11 @@ struct ListVerb: Verb {
     static let name = "list"
     static let summary = "list containers"
     static let operands = ""
-    static let flags: [Flag] = [
-        .taking("FORMAT", "format", short: "f", "table or json"), .on("quiet", short: "q", "only names"),
-    ]
+    static let flags = Flags(
+        """
+        --format -f FORMAT  table or json
+        --quiet -q          only names
+        """)
 
     private let arguments: Arguments
 

@@ -11,7 +11,10 @@ struct ProcessesVerb: Verb {
     static let summary = "list a container's processes"
     static let operands = "<container-id> [options of ps]"
     static let scattersFlags = false
-    static let flags: [Flag] = [.taking("FORMAT", "format", short: "f", "table or json")]
+    static let flags = Flags(
+        """
+        --format -f FORMAT  table or json
+        """)
 
     private let id: String
     private let format: String

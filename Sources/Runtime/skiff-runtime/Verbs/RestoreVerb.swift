@@ -8,17 +8,18 @@ internal import OCI
 struct RestoreVerb: Verb {
     static let name = "restore"
     static let summary = "make a container from a checkpoint, with CRIU"
-    static let flags: [Flag] =
-        CheckpointFlags.shared + [
-            .taking("DIR", "bundle", short: "b", "the bundle's directory (the working directory)"),
-            .taking("SOCKET", "console-socket", "where the terminal's master is sent"),
-            .taking("FILE", "pid-file", "where the process's number is written"),
-            .on("detach", short: "d", "do not wait"),
-            .on("no-subreaper", "do not take over processes whose parent has ended"),
-            .on("no-pivot", "ignored: CRIU changes the root"),
-            .taking("PROFILE", "lsm-profile", "TYPE:NAME, in place of the profile or label that was dumped"),
-            .taking("CONTEXT", "lsm-mount-context", "the SELinux context of mounts, in place of the dumped one"),
-        ]
+    static let flags = Flags(
+        CheckpointFlags.shared,
+        """
+        --bundle -b DIR              the bundle's directory (the working directory)
+        --console-socket SOCKET      where the terminal's master is sent
+        --pid-file FILE              where the process's number is written
+        --detach -d                  do not wait
+        --no-subreaper               do not take over processes whose parent has ended
+        --no-pivot                   ignored: CRIU changes the root
+        --lsm-profile PROFILE        TYPE:NAME, in place of the profile or label that was dumped
+        --lsm-mount-context CONTEXT  the SELinux context of mounts, in place of the dumped one
+        """)
 
     private let id: String
     private let bundle: String

@@ -7,11 +7,12 @@ struct RunVerb: Verb {
     static let name = "run"
     static let summary = "create and start a container, and wait for its end"
     static let entersContainers = true
-    static let flags =
-        ContainerRequest.flags + [
-            .on("detach", short: "d", "do not wait"),
-            .on("keep", "keep the container's state once it has ended"),
-        ]
+    static let flags = Flags(
+        ContainerRequest.flags,
+        """
+        --detach -d  do not wait
+        --keep       keep the container's state once it has ended
+        """)
 
     private let request: ContainerRequest
     private let detach: Bool

@@ -9,10 +9,11 @@ struct SpecVerb: Verb {
     static let name = "spec"
     static let summary = "write a config.json to begin with"
     static let operands = ""
-    static let flags: [Flag] = [
-        .taking("DIR", "bundle", short: "b", "the bundle's directory (the working directory)"),
-        .on("rootless", "for the user who runs this, without root's rights"),
-    ]
+    static let flags = Flags(
+        """
+        --bundle -b DIR  the bundle's directory (the working directory)
+        --rootless       for the user who runs this, without root's rights
+        """)
 
     private let bundle: String
     private let rootless: Bool

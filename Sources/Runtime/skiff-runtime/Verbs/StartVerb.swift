@@ -20,6 +20,7 @@ struct StartVerb: Verb {
             let readiness = try context.readiness(of: id)
             try Self.start(state, context)
             if let readiness { try context.passOn(readiness, of: state) }
+            endProgram(keeping: state)
         case .stopped: throw RuntimeFailure(.specification, "cannot start container \(id): it has stopped")
         default: throw RuntimeFailure(.specification, "cannot start container \(id): it runs already")
         }

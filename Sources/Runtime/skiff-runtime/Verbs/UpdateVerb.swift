@@ -7,27 +7,28 @@ internal import OCI
 struct UpdateVerb: Verb {
     static let name = "update"
     static let summary = "change a container's limits"
-    static let flags: [Flag] = [
-        .taking("FILE", "resources", short: "r", "resources as in config.json; - reads standard input"),
-        .taking("N", "blkio-weight", "relative weight of block I/O, 10 to 1000"),
-        .taking("µs", "cpu-period", "the period a CPU quota is counted over"),
-        .taking("µs", "cpu-quota", "CPU time in each period; -1 for no limit"),
-        .taking("µs", "cpu-burst", "CPU time that may be saved up for later periods"),
-        .taking("N", "cpu-share", "relative weight of CPU time"),
-        .taking("µs", "cpu-rt-period", "the period realtime is counted over"),
-        .taking("µs", "cpu-rt-runtime", "realtime in each period"),
-        .taking("0|1", "cpu-idle", "run only when nothing else wants to"),
-        .taking("LIST", "cpuset-cpus", "processors that may be used, as 0-3,7"),
-        .taking("LIST", "cpuset-mems", "memory nodes that may be used"),
-        .taking("BYTES", "kernel-memory", "obsolete, and ignored by kernels since 5.16"),
-        .taking("BYTES", "kernel-memory-tcp", "memory of TCP buffers"),
-        .taking("BYTES", "memory", "memory, with k, m, g as units; -1 for no limit"),
-        .taking("BYTES", "memory-reservation", "memory to be left with when there is little"),
-        .taking("BYTES", "memory-swap", "memory and swap together; -1 for no limit"),
-        .taking("N", "pids-limit", "processes and threads; -1 for no limit"),
-        .taking("SCHEMA", "l3-cache-schema", "shares of cache, as L3:0=ff;1=f"),
-        .taking("SCHEMA", "mem-bw-schema", "shares of memory bandwidth, as MB:0=20;1=70"),
-    ]
+    static let flags = Flags(
+        """
+        --resources -r FILE         resources as in config.json; - reads standard input
+        --blkio-weight N            relative weight of block I/O, 10 to 1000
+        --cpu-period µs             the period a CPU quota is counted over
+        --cpu-quota µs              CPU time in each period; -1 for no limit
+        --cpu-burst µs              CPU time that may be saved up for later periods
+        --cpu-share N               relative weight of CPU time
+        --cpu-rt-period µs          the period realtime is counted over
+        --cpu-rt-runtime µs         realtime in each period
+        --cpu-idle 0|1              run only when nothing else wants to
+        --cpuset-cpus LIST          processors that may be used, as 0-3,7
+        --cpuset-mems LIST          memory nodes that may be used
+        --kernel-memory BYTES       obsolete, and ignored by kernels since 5.16
+        --kernel-memory-tcp BYTES   memory of TCP buffers
+        --memory BYTES              memory, with k, m, g as units; -1 for no limit
+        --memory-reservation BYTES  memory to be left with when there is little
+        --memory-swap BYTES         memory and swap together; -1 for no limit
+        --pids-limit N              processes and threads; -1 for no limit
+        --l3-cache-schema SCHEMA    shares of cache, as L3:0=ff;1=f
+        --mem-bw-schema SCHEMA      shares of memory bandwidth, as MB:0=20;1=70
+        """)
 
     private let id: String
     private let resources: RuntimeSpec.Resources
