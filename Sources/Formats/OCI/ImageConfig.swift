@@ -96,7 +96,7 @@ public struct ImageConfig: Sendable, Hashable {
         rootfs.type = try layers.string("type") ?? "layers"
         for text in try layers.strings("diff_ids") ?? [] { rootfs.diffIDs.append(try Digest(parsing: text)) }
         history = []
-        for var entry in try members.objects("history") ?? [] { history.append(try History(members: &entry)) }
+        for var entry in try members.objects("history") { history.append(try History(members: &entry)) }
         // Builders leave entries out, so fewer are fine; more would name layers that do not exist.
         guard history.count(where: { !$0.emptyLayer }) <= rootfs.diffIDs.count else {
             throw Failure(.invalid, "invalid image config: history has more layers than rootfs.diff_ids")

@@ -8,7 +8,9 @@ internal import JSON
 struct Members {
     private let object: JSONObject
     private var taken = TakenPositions()
-    private let path: String
+    private let place: Place
+    /// Where in the array it stands that the place is of; negative where it is of an object.
+    private let position: Int
 
     /// The members nobody has asked for.
     ///
@@ -26,12 +28,14 @@ struct Members {
             throw Failure(.invalid, "invalid \(document): expected an object, found \(json.kindName)")
         }
         self.object = object
-        path = "invalid \(document): "
+        place = Place(.document, document)
+        position = -1
     }
 
-    private init(_ object: JSONObject, path: String) {
+    fileprivate init(_ object: JSONObject, at place: Place, _ position: Int) {
         self.object = object
-        self.path = path
+        self.place = place
+        self.position = position
     }
 
     private mutating func take<T>(
@@ -81,7 +85,7 @@ struct Members {
     /// One line, whatever the document's author wrote: control characters are shown by their numbers.
     func failure(_ key: String, _ problem: String) -> Failure {
         var message = ""
-        for scalar in "\(path)\(key): \(problem)".unicodeScalars {
+        for scalar in "\(place.text(of: position))\(key): \(problem)".unicodeScalars {
             if scalar.value < 0x20 || scalar.value == 0x7F {
                 message += "\\u{\(String(scalar.value, radix: 16))}"
             } else {
@@ -118,18 +122,59 @@ struct Members {
     }
 
     mutating func object(_ key: String) throws(Failure) -> Members? {
-        try take(key, "an object", \.objectValue).map { Members($0, path: "\(path)\(key).") }
+        guard let object = try take(key, "an object", \.objectValue) else { return nil }
+        return Members(object, at: Place(.object(place, position), key), -1)
     }
 
-    mutating func objects(_ key: String) throws(Failure) -> [Members]? {
-        let path = path
-        return try take(key, "an array of objects") { value in
-            guard let array = value.arrayValue else { return nil }
-            let objects = array.enumerated().compactMap { position, element in
-                element.objectValue.map { Members($0, path: "\(path)\(key)[\(position)].") }
-            }
-            return objects.count == array.count ? objects : nil
+    /// The objects of an array, one after another; none where the member is not there.
+    mutating func objects(_ key: String) throws(Failure) -> Elements {
+        let array = try take(key, "an array of objects") { value -> [JSON]? in
+            guard let array = value.arrayValue, array.allSatisfy({ $0.objectValue != nil }) else { return nil }
+            return array
         }
+        return Elements(array: array ?? [], place: Place(.object(place, position), key))
+    }
+
+    /// Each element is made when its turn comes: a list of all would be of a type that is made at run time.
+    struct Elements: Sequence, IteratorProtocol {
+        fileprivate let array: [JSON]
+        fileprivate let place: Place
+        private var position = 0
+
+        fileprivate init(array: [JSON], place: Place) {
+            self.array = array
+            self.place = place
+        }
+
+        mutating func next() -> Members? {
+            guard position < array.count, let object = array[position].objectValue else { return nil }
+            defer { position += 1 }
+            return Members(object, at: place, position)
+        }
+    }
+}
+
+/// Where in a document an object or an array stands. It is put into words for messages only: most documents are all right.
+private final class Place: Sendable {
+    enum Around: Sendable {
+        case document
+        /// The object it is a member of, with that one's own position.
+        case object(Place, Int)
+    }
+
+    private let around: Around
+    private let name: String
+
+    init(_ around: Around, _ name: String) {
+        self.around = around
+        self.name = name
+    }
+
+    /// - Parameter position: of an element; negative for the object itself.
+    func text(of position: Int) -> String {
+        guard case .object(let place, let own) = around else { return "invalid \(name): " }
+        let whole = place.text(of: own) + name
+        return position < 0 ? whole + "." : "\(whole)[\(position)]."
     }
 }
 

@@ -176,7 +176,7 @@ extension RuntimeSpec.LinuxSettings {
 extension RuntimeSpec.LinuxSettings {
     init(_ members: inout Members) throws(Failure) {
         self.init()
-        for var entry in try members.objects("namespaces") ?? [] {
+        for var entry in try members.objects("namespaces") {
             let type = try entry.string("type") ?? ""
             guard let kind = RuntimeSpec.Namespace.Kind(rawValue: type) else {
                 throw entry.failure("type", "unknown namespace \"\(type)\"")
@@ -202,7 +202,7 @@ extension RuntimeSpec.LinuxSettings {
                     seconds: try entry.integer("secs") ?? 0, nanoseconds: nanoseconds)
             }
         }
-        for var entry in try members.objects("devices") ?? [] { devices.append(try RuntimeSpec.Device(&entry)) }
+        for var entry in try members.objects("devices") { devices.append(try RuntimeSpec.Device(&entry)) }
         cgroupsPath = try members.string("cgroupsPath")
         if var entry = try members.object("resources") { resources = try RuntimeSpec.Resources(&entry) }
         sysctl = try members.stringMap("sysctl")
@@ -271,12 +271,12 @@ extension RuntimeSpec.Seccomp {
         flags = try members.strings("flags")
         listenerPath = try members.string("listenerPath")
         listenerMetadata = try members.string("listenerMetadata")
-        for var entry in try members.objects("syscalls") ?? [] {
+        for var entry in try members.objects("syscalls") {
             guard let names = try entry.strings("names"), !names.isEmpty, let action = try entry.string("action")
             else { throw entry.failure("names", "names and action are needed") }
             let errno = try entry.unsigned32("errnoRet")
             var arguments: [Argument] = []
-            for var argument in try entry.objects("args") ?? [] {
+            for var argument in try entry.objects("args") {
                 guard let index = try argument.unsigned32("index"), index < 6,
                     let value = try argument.unsigned("value"), let comparison = try argument.string("op")
                 else { throw argument.failure("index", "index 0 to 5, value and op are needed") }

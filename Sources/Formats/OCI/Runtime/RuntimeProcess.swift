@@ -153,7 +153,7 @@ extension RuntimeSpec.Process {
             capabilities.ambient = try sets.strings("ambient") ?? []
             self.capabilities = capabilities
         }
-        for var entry in try members.objects("rlimits") ?? [] {
+        for var entry in try members.objects("rlimits") {
             guard let type = try entry.string("type"), let soft = try entry.unsigned("soft"),
                 let hard = try entry.unsigned("hard")
             else { throw entry.failure("type", "type, soft and hard are all needed") }

@@ -148,7 +148,7 @@ extension RuntimeSpec.Resources {
 
     init(_ members: inout Members) throws(Failure) {
         self.init()
-        for var entry in try members.objects("devices") ?? [] {
+        for var entry in try members.objects("devices") {
             let type = try entry.string("type") ?? "a"
             guard ["a", "b", "c"].contains(type) else { throw entry.failure("type", "a, b or c is needed") }
             var rule = DeviceRule(allow: try entry.bool("allow") ?? false, type: type)
@@ -164,7 +164,7 @@ extension RuntimeSpec.Resources {
         if var entry = try members.object("cpu") { cpu = try CPU(&entry) }
         if var entry = try members.object("pids") { pidsLimit = try entry.integer("limit") }
         if var entry = try members.object("blockIO") { blockIO = try BlockIO(&entry) }
-        for var entry in try members.objects("hugepageLimits") ?? [] {
+        for var entry in try members.objects("hugepageLimits") {
             guard let size = try entry.string("pageSize"), let limit = try entry.unsigned("limit") else {
                 throw entry.failure("pageSize", "pageSize and limit are needed")
             }
@@ -172,7 +172,7 @@ extension RuntimeSpec.Resources {
         }
         if var entry = try members.object("network") {
             networkClass = try entry.unsigned32("classID")
-            for var item in try entry.objects("priorities") ?? [] {
+            for var item in try entry.objects("priorities") {
                 networkPriorities.append(
                     NetworkPriority(
                         name: try item.string("name") ?? "", priority: try item.unsigned32("priority") ?? 0))
@@ -221,7 +221,7 @@ extension RuntimeSpec.Resources.BlockIO {
     init(_ entry: inout Members) throws(Failure) {
         weight = try entry.unsigned32("weight")
         leafWeight = try entry.unsigned32("leafWeight")
-        for var item in try entry.objects("weightDevice") ?? [] {
+        for var item in try entry.objects("weightDevice") {
             weightDevices.append(
                 RuntimeSpec.Resources.WeightDevice(
                     major: try item.integer("major") ?? 0, minor: try item.integer("minor") ?? 0,
@@ -237,7 +237,7 @@ extension RuntimeSpec.Resources.BlockIO {
 extension Members {
     fileprivate mutating func throttles(_ key: String) throws(Failure) -> [RuntimeSpec.Resources.Throttle] {
         var throttles: [RuntimeSpec.Resources.Throttle] = []
-        for var item in try objects(key) ?? [] {
+        for var item in try objects(key) {
             throttles.append(
                 RuntimeSpec.Resources.Throttle(
                     major: try item.integer("major") ?? 0, minor: try item.integer("minor") ?? 0,

@@ -120,7 +120,7 @@ extension RuntimeSpec {
         guard let path = try root.string("path"), !path.isEmpty else { throw root.failure("path", "missing") }
         self.root = Root(path: path, readonly: try root.bool("readonly") ?? false)
         mounts = []
-        for var mount in try top.objects("mounts") ?? [] { mounts.append(try Mount(&mount)) }
+        for var mount in try top.objects("mounts") { mounts.append(try Mount(&mount)) }
         if var process = try top.object("process") { self.process = try Process(&process) }
         hostname = try top.string("hostname")
         domainname = try top.string("domainname")
@@ -166,7 +166,7 @@ extension RuntimeSpec.Hooks {
 extension Members {
     mutating func idMappings(_ key: String) throws(Failure) -> [RuntimeSpec.IDMapping] {
         var mappings: [RuntimeSpec.IDMapping] = []
-        for var entry in try objects(key) ?? [] {
+        for var entry in try objects(key) {
             guard let container = try entry.unsigned32("containerID"), let host = try entry.unsigned32("hostID"),
                 let size = try entry.unsigned32("size")
             else { throw entry.failure("containerID", "containerID, hostID and size are all needed") }
@@ -177,7 +177,7 @@ extension Members {
 
     fileprivate mutating func hooks(_ key: String) throws(Failure) -> [RuntimeSpec.Hook] {
         var hooks: [RuntimeSpec.Hook] = []
-        for var entry in try objects(key) ?? [] {
+        for var entry in try objects(key) {
             guard let path = try entry.string("path"), path.hasPrefix("/") else {
                 throw entry.failure("path", "an absolute path is needed")
             }
