@@ -154,7 +154,9 @@ struct Members {
     }
 }
 
-/// Where in a document an object or an array stands. It is put into words for messages only: most documents are all right.
+/// Where in a document an object or an array stands.
+///
+/// It is put into words for messages only: most documents are all right.
 private final class Place: Sendable {
     enum Around: Sendable {
         case document

@@ -1,5 +1,7 @@
 #include "CLinux.h"
 
+#include <net/if.h>
+
 // glibc hands every initializer what main gets, in order and before Swift's own start.
 static char **arguments;
 __attribute__((constructor)) static void keep_arguments(int count, char **values) {
@@ -24,4 +26,11 @@ void skiff_release_program(void) {
     unsigned long last = (base + headers[index].p_vaddr + headers[index].p_filesz) / page * page;
     if (first < last) madvise((void *)first, last - first, MADV_DONTNEED);
   }
+}
+
+int skiff_set_up(int socket, const char *name) {
+  // What else there is of flags cannot be changed, or is not there on an interface that is down.
+  struct ifreq request = {.ifr_flags = IFF_UP};
+  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  return ioctl(socket, SIOCSIFFLAGS, &request);
 }

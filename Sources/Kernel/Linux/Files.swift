@@ -229,6 +229,8 @@ public func makeDirectory(_ path: String, mode: mode_t = 0o755, at directory: In
 
 /// Makes a directory of ours and those above it; fine when it is there already.
 public func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemError) {
+    // Most are there already: not an error to be made and caught.
+    if mkdirat(Directory.working, path, mode) == 0 || skiff_errno() == EEXIST { return }
     do { try makeDirectory(path, mode: mode) } catch {
         if error.errno == EEXIST { return }
         guard error.errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw error }

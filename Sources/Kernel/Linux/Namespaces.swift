@@ -14,6 +14,23 @@ public struct Namespaces: OptionSet, Sendable, Hashable {
     public static let pid = Namespaces(CLONE_NEWPID)
     public static let network = Namespaces(CLONE_NEWNET)
     public static let time = Namespaces(CLONE_NEWTIME)
+
+    /// As `/proc/<pid>/ns` has them, for messages.
+    fileprivate var names: String {
+        var names = ""
+        func add(_ kind: Namespaces, _ name: String) {
+            if contains(kind) { names += names.isEmpty ? name : ", \(name)" }
+        }
+        add(.network, "net")
+        add(.mount, "mnt")
+        add(.ipc, "ipc")
+        add(.uts, "uts")
+        add(.cgroup, "cgroup")
+        add(.time, "time")
+        add(.user, "user")
+        add(.pid, "pid")
+        return names
+    }
 }
 
 /// Enters a namespace by its descriptor, or several of a process by its pidfd.
@@ -29,7 +46,7 @@ public func enter(_ namespaces: Namespaces, of descriptor: Int32) throws(SystemE
 ///
 /// C function: `unshare`.
 public func leave(_ namespaces: Namespaces) throws(SystemError) {
-    try check("unshare") { unshare(Int32(truncatingIfNeeded: namespaces.rawValue)) }
+    try check("unshare", "\(namespaces.names) namespace") { unshare(Int32(truncatingIfNeeded: namespaces.rawValue)) }
 }
 
 /// A process that was made, seen from both sides.

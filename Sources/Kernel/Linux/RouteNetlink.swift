@@ -292,8 +292,12 @@ extension NetlinkSocket {
 
 /// Brings up the loopback interface of this network namespace, which gives it its addresses.
 ///
-/// It is the first interface of each namespace: index 1.
+/// Not by netlink, which needs a message, an answer and memory for both.
+///
+/// C function: `ioctl(SIOCSIFFLAGS)`; netdevice(7).
 public func bringUpLoopback() throws(SystemError) {
-    var socket = try NetlinkSocket()
-    try socket.transact([RouteMessage.setUp(1)])
+    // Any socket will do for an interface; of this kind there is one on every kernel.
+    let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
+    let socket = OwnedDescriptor(owning: Int32(try check("socket") { CLinux.socket(AF_UNIX, kind, 0) }))
+    try check("ioctl(SIOCSIFFLAGS)", "lo") { skiff_set_up(socket.raw, "lo") }
 }

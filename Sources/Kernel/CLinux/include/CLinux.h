@@ -297,16 +297,18 @@ static inline long skiff_sched_unset_affinity(void) {
   __builtin_memset(all, 0xff, sizeof all);
   return syscall(SYS_sched_setaffinity, 0, sizeof all, all);
 }
-// Moves a process to any processor but the caller's, and leaves it free of that from then on.
+// Moves a process from the caller's processor to another one of those it may run on, and leaves it what it had from then on.
 static inline void skiff_sched_keep_apart(pid_t pid) {
-  unsigned char mask[1024];
+  unsigned char mask[1024] = {0};
   int here = sched_getcpu();
-  if (here < 0 || here >= (int)sizeof mask * 8) return;
-  __builtin_memset(mask, 0xff, sizeof mask);
-  mask[here / 8] ^= (unsigned char)(1 << here % 8);
-  if (syscall(SYS_sched_setaffinity, pid, sizeof mask, mask) != 0) return;
-  mask[here / 8] = 0xff;
-  syscall(SYS_sched_setaffinity, pid, sizeof mask, mask);
+  long size = syscall(SYS_sched_getaffinity, pid, sizeof mask, mask);
+  if (size < 0 || here < 0 || here >= size * 8) return;
+  unsigned char bit = (unsigned char)(1 << here % 8), had = mask[here / 8];
+  mask[here / 8] &= (unsigned char)~bit;
+  // Without another one the kernel refuses: nothing has changed.
+  if (!(had & bit) || syscall(SYS_sched_setaffinity, pid, size, mask) != 0) return;
+  mask[here / 8] = had;
+  syscall(SYS_sched_setaffinity, pid, size, mask);
 }
 static inline long skiff_sched_getaffinity(pid_t pid, size_t size, void *mask) {
   return syscall(SYS_sched_getaffinity, pid, size, mask);
@@ -314,6 +316,9 @@ static inline long skiff_sched_getaffinity(pid_t pid, size_t size, void *mask) {
 static inline long skiff_set_mempolicy(int mode, const unsigned long *nodes, unsigned long count) {
   return syscall(SYS_set_mempolicy, mode, nodes, count);
 }
+
+// Brings up an interface that has no flags of its own, as loopback. 0, or -1 with errno.
+int skiff_set_up(int socket, const char *name);
 
 // Makes a child that runs `body` in the caller's memory, below the caller's stack, while the caller waits until it has ended:
 // CLinux/SharedChild.c. `body` does not return. The child's number, or -1 with errno.

@@ -109,7 +109,8 @@ struct CgroupV1: CgroupDriver {
     }
 
     private func refuseInUse(_ group: String) throws(SystemError) {
-        if try !readProcesses(group + "/cgroup.procs").isEmpty {
+        // Those in groups below it would be killed and removed with it.
+        if try !readProcessTree(group).isEmpty {
             throw SystemError("mkdir", errno: EBUSY, subject: "\(group): container's cgroup is not empty")
         }
         if let state = try? readText(group + "/freezer.state"), !state.hasPrefix("THAWED") {

@@ -17,6 +17,8 @@ struct ContainerChild {
     let entersProcessesLate: Bool
     /// The pid namespace that it enters once it is confined; nil where it is born in its own.
     let shared: SharedProcesses?
+    /// Whether it was born in some of its new namespaces only, and makes the others.
+    let leavesByItself: Bool
     /// Whether its groups are made while it mounts.
     let joinsLate: Bool
 
@@ -43,11 +45,8 @@ struct ContainerChild {
         }
         // Whoever calls may be confined itself; the container's processors are its cgroup's alone.
         try? ProcessorSet.unconfine()
-        if joinsLate {
-            try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
-        } else {
-            try step(.cgroup) { () throws(SystemError) in try membership.join() }
-        }
+        if !joinsLate { try step(.cgroup) { () throws(SystemError) in try membership.join() } }
+        if leavesByItself { try leaveCallersNamespaces() }
         // A process that nobody in the container's procfs can see has none there either.
         let hosts = shared != nil && !plan.process.labels.writes.isEmpty ? Procfs.openOwn() : nil
         try joined.enterAll(besides: home)
@@ -138,6 +137,12 @@ struct ContainerChild {
             .exec, "exec \(plan.process.arguments[0]): \(failure.reason)", errno: failure.errno)
     }
 
+    private func leaveCallersNamespaces() throws(RuntimeFailure) {
+        do throws(RuntimeFailure) {
+            try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
+        } catch { throw ContainerLaunch.explain(error, inUserNamespace: plan.mappings != nil) }
+    }
+
     private func tellReady(_ peer: Int32, _ greeting: [Int32]) throws(RuntimeFailure) {
         try step(.exec) { () throws(SystemError) in
             try sendMessage(peer, LaunchChannel.ready, descriptors: greeting)
@@ -220,11 +225,13 @@ struct ContainerChild {
             if plan.created.contains(.mount) { launch.seal?.attach() }
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
-        let mounts = mountStep(peer)
+        let mounts = mountStep(peer), layout = membership.layout
         var isMember = !joinsLate
         for (number, mount) in plan.mounts.enumerated() {
             // What needs the groups, is counted by them, or waits for another answer of the parent's than theirs.
-            if !isMember, mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil {
+            if !isMember,
+                mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil || mount.isOfGroups(layout)
+            {
                 try joinGroup(peer)
                 isMember = true
             }

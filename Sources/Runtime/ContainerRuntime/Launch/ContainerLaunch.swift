@@ -110,6 +110,9 @@ public struct ContainerLaunch: Sendable {
     ) throws(RuntimeFailure) -> RunningProcess {
         let plan = try LaunchPlan(self)
         let isLate = finish != nil && plan.allowsLateGroup
+        // Where there is something to be done meanwhile, the process makes what it can by itself. What an ordinary user's
+        // needs of the host's mounts it has rights to in its own mount namespace only.
+        let isApart = isLate || gate.isFifo && plan.allowsLateGroup && !plan.created.contains(.user)
         if let finish, !isLate { try finish() }
         let membership =
             isLate ? cgroup.birth() : try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
@@ -135,8 +138,7 @@ public struct ContainerLaunch: Sendable {
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
-                try Linux.clone(
-                    passesOn ? [] : isLate ? plan.atBirth : plan.created, cgroup: birthplace)
+                try Linux.clone(passesOn ? [] : isApart ? plan.atBirth : plan.created, cgroup: birthplace)
             }
         } catch {
             try? home.leave()
@@ -146,11 +148,10 @@ public struct ContainerLaunch: Sendable {
             let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
                 devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
-                entersProcessesLate: home.isRefused, shared: shared,
-                joinsLate: isLate)
+                entersProcessesLate: home.isRefused, shared: shared, leavesByItself: isApart, joinsLate: isLate)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
-        if isLate { ProcessorSet.keepApart(cloned.pid) }
+        if isApart { ProcessorSet.keepApart(cloned.pid) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties) {
@@ -164,11 +165,13 @@ public struct ContainerLaunch: Sendable {
     }
 
     /// What a user who is refused can do about it.
-    private static func explain(_ failure: RuntimeFailure, inUserNamespace: Bool) -> RuntimeFailure {
+    static func explain(_ failure: RuntimeFailure, inUserNamespace: Bool) -> RuntimeFailure {
         let advice: String
         switch failure.errno {
         case EPERM where !inUserNamespace:
             advice = "only root may do without a user namespace: add one to linux.namespaces, with mappings"
+        case ENOSPC where !inUserNamespace:
+            advice = "how many namespaces of a kind there may be is said by user.max_<kind>_namespaces"
         case EPERM, ENOSPC:
             advice = "whether users may make user namespaces is said by user.max_user_namespaces"
         case EACCES:

@@ -202,11 +202,10 @@ public struct StateDirectory: Sendable {
                 if outcome == 0 || outcome == ENOENT { return }
                 throw SystemError(isDirectory ? "rmdir" : "unlink", errno: outcome, subject: path)
             }
-            // What every container has that was started and has ended; the rest where there is more.
-            try remove("/state.json")
-            try remove("/config.json")
+            // The state last: until it is gone this can be asked for again.
+            for name in ["/notify/notify", "/exec.fifo", "/config.json", "/state.json"] { try remove(name) }
             if tryUnlink(directory, directory: true) == 0 { return }
-            for name in ["/notify/notify", "/exec.fifo", "/state.json.new"] { try remove(name) }
+            try remove("/state.json.new")
             for name in ["/notify", ""] { try remove(name, directory: true) }
         }
     }

@@ -18,7 +18,7 @@ struct CreateVerb: Verb {
 
     func run(_ context: RuntimeContext) throws {
         // The process outlives this one, which has nothing to wait for.
-        endProgram(keeping: try request.make(context, detached: true))
+        _ = try request.make(context, detached: true, thenEnds: true)
     }
 }
 
@@ -65,14 +65,14 @@ struct ContainerRequest {
         let pid: pid_t
         /// The terminal's master, where no console socket took it.
         let master: Int32?
-        /// What it was made by.
-        let launch: ContainerLaunch
     }
 
     /// Makes the container; on a failure nothing of it is left.
     ///
-    /// - Parameter detached: whether nobody stays to relay a terminal.
-    func make(_ context: RuntimeContext, detached: Bool) throws -> Made {
+    /// - Parameters:
+    ///   - detached: whether nobody stays to relay a terminal.
+    ///   - thenEnds: whether the program ends with it, and this does not return.
+    func make(_ context: RuntimeContext, detached: Bool, thenEnds: Bool = false) throws -> Made {
         let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json")
         var spec = document.spec
         guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
@@ -131,7 +131,8 @@ struct ContainerRequest {
                 }
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 try records.commit(for: running.pid)
-                return Made(state: records.state, pid: running.pid, master: master, launch: launch)
+                if thenEnds { endProgram(keeping: launch) }
+                return Made(state: records.state, pid: running.pid, master: master)
             } catch {
                 try? running.pidfd.send(SIGKILL)
                 _ = try? running.pidfd.wait()

@@ -1,0 +1,123 @@
+import CLinux
+import Linux
+import OCI
+import Testing
+
+@testable import ContainerRuntime
+
+/// What becomes of a container's groups, and of those who are in them.
+@Suite(.serialized, .enabled(if: Bundle.canRun, "groups need root"))
+struct GroupTests {
+    private let bundle: Bundle
+
+    init() throws { bundle = try Bundle() }
+
+    /// Where the container's processes are listed.
+    private func group() throws -> String {
+        let layout = try CgroupLayout.detect()
+        let root = layout.hierarchies.first?.mountPoint ?? layout.unified
+        return "\(root)/skiff-\(bundle.id)"
+    }
+
+    /// Those above a container's own are nobody's to remove but whoever has asked for them.
+    private func removeGroups() throws {
+        let layout = try CgroupLayout.detect()
+        for root in layout.hierarchies.map(\.mountPoint) + [layout.unified] where !root.isEmpty {
+            try removeGroup("\(root)/skiff-\(bundle.id)")
+        }
+        #expect(bundle.leftNothing)
+    }
+
+    /// A container whose first process has ended and left another one behind.
+    private func survivor() throws -> pid_t {
+        let first = try bundle.create("sleep 1000 & exit") { $0.linux.namespaces.removeAll { $0.kind == .pid } }
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        #expect(try bundle.waitForEnd(first))
+        let left = try readProcesses(group() + "/cgroup.procs")
+        return try #require(left.first, "nobody is left")
+    }
+
+    @Test func whoSurvivesTheFirstProcessGoesWithTheContainer() throws {
+        defer { bundle.remove() }
+        let pid = try survivor()
+        let deleted = try bundle.runtime("delete", bundle.id)
+        #expect(deleted.code == 0, "\(deleted.errors)")
+        #expect(try bundle.waitForEnd(pid))
+        #expect(bundle.leftNothing)
+    }
+
+    @Test func whoSurvivesInAGroupBelowGoesAsWell() throws {
+        defer { bundle.remove() }
+        let pid = try survivor()
+        let below = try group() + "/below"
+        try makeDirectory(below)
+        try writeControl(below + "/cgroup.procs", "\(pid)")
+        #expect(try readProcesses(group() + "/cgroup.procs").isEmpty)
+        let deleted = try bundle.runtime("delete", bundle.id)
+        #expect(deleted.code == 0, "\(deleted.errors)")
+        #expect(try bundle.waitForEnd(pid))
+        #expect(bundle.leftNothing)
+    }
+
+    @Test func whoIsFrozenGoesAsWell() throws {
+        defer { bundle.remove() }
+        let pid = try survivor()
+        let layout = try CgroupLayout.detect()
+        try Cgroup(path: "/skiff-\(bundle.id)", layout: layout).freeze(true)
+        let deleted = try bundle.runtime("delete", bundle.id)
+        #expect(deleted.code == 0, "\(deleted.errors)")
+        #expect(try bundle.waitForEnd(pid))
+        #expect(bundle.leftNothing)
+    }
+
+    @Test func aGroupWithAnothersBelowItIsRefusedAndUnharmed() throws {
+        defer { bundle.remove() }
+        let other = try Bundle()
+        defer { other.remove() }
+        let pid = try other.create("sleep 1000") { $0.linux.cgroupsPath = "/skiff-\(bundle.id)/other" }
+        let refused = try bundle.run("true")
+        #expect(refused.code != 0 && refused.errors.contains("not empty"), "\(refused.errors)")
+        #expect(try other.state() == "created")
+        #expect(try readProcesses(group() + "/other/cgroup.procs") == [pid])
+        #expect(try other.runtime("delete", "--force", other.id).code == 0)
+        try removeGroups()
+    }
+
+    @Test func itsOwnGroupCanBeBoundIntoIt() throws {
+        defer { bundle.remove() }
+        try makeDirectories(bundle.path + "/rootfs/group")
+        let own = try group()
+        let result = try bundle.run(
+            "cat /group/cgroup.procs",
+            mounts: [RuntimeSpec.Mount(destination: "/group", type: "bind", source: own, options: ["bind", "ro"])])
+        #expect(result.code == 0 && !result.lines.isEmpty, "\(result.errors)")
+    }
+
+    @Test func aNetworkOfItsOwnHasLoopbackUp() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run("readlink /proc/self/ns/net; ip addr show dev lo")
+        #expect(result.lines.first != (try readLink("/proc/self/ns/net")), "\(result.errors)")
+        #expect(result.output.contains("inet 127.0.0.1/8") && result.output.contains("UP"), "\(result.output)")
+    }
+
+    private static let limit = "/proc/sys/user/max_net_namespaces"
+
+    private static var mayLimit: Bool {
+        guard let present = try? readText(limit) else { return false }
+        return (try? writeControl(limit, present)) != nil
+    }
+
+    @Test(.enabled(if: mayLimit, "how many namespaces there may be is not this process's to say"))
+    func tooManyNamespacesAreSaidToBe() throws {
+        defer { bundle.remove() }
+        let limit = Self.limit, before = try readText(limit)
+        try writeControl(limit, "0")
+        defer { try? writeControl(limit, before) }
+        let refused = try bundle.run("true")
+        #expect(refused.code != 0)
+        #expect(
+            refused.errors.contains("net") && refused.errors.contains("user.max_<kind>_namespaces"), "\(refused.errors)"
+        )
+        #expect(bundle.leftNothing)
+    }
+}
