@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ static const struct description descriptions[] = {
     {SYS_exit, "i"}, {SYS_exit_group, "i"}, {SYS_faccessat, "dsi"}, {SYS_faccessat2, "dsii"}, {SYS_fchdir, "f"}, {SYS_fchmod, "fi"},
     {SYS_fchmodat, "dsi"}, {SYS_fchown, "fii"}, {SYS_fchownat, "dsiii"}, {SYS_fcntl, "fii"}, {SYS_flock, "fi"},
     {SYS_fsconfig, "fissi"}, {SYS_fsmount, "fii"}, {SYS_fsopen, "si"}, {SYS_fstat, "fo"}, {SYS_fstatfs, "fo"},
-    {SYS_ftruncate, "fi"}, {SYS_futex, "oiio"}, {SYS_getcwd, "oi"}, {SYS_getdents64, "foi"}, {SYS_getegid, ""},
+    {SYS_ftruncate, "fi"}, {SYS_getcwd, "oi"}, {SYS_getdents64, "foi"}, {SYS_getegid, ""},
     {SYS_geteuid, ""}, {SYS_getgid, ""}, {SYS_getpid, ""}, {SYS_getppid, ""}, {SYS_getrandom, "oii"}, {SYS_gettid, ""},
     {SYS_getuid, ""}, {SYS_ioctl, "fio"}, {SYS_keyctl, "isiii"}, {SYS_kill, "pi"}, {SYS_linkat, "dsdsi"}, {SYS_lseek, "fii"},
     {SYS_memfd_create, "si"}, {SYS_mkdirat, "dsi"}, {SYS_mknodat, "dsii"}, {SYS_mount, "sssis"}, {SYS_mount_setattr, "dsiB4i"},
@@ -43,7 +45,7 @@ static const struct description descriptions[] = {
     {SYS_personality, "i"}, {SYS_pidfd_open, "pi"}, {SYS_pidfd_send_signal, "fiii"}, {SYS_pivot_root, "ss"}, {SYS_prctl, "iiiii"},
     {SYS_pread64, "foii"}, {SYS_prlimit64, "iib16o"}, {SYS_read, "foi"}, {SYS_readlink, "soi"}, {SYS_readlinkat, "dsoi"},
     {SYS_recvfrom, "foiiii"}, {SYS_recvmsg, "fRi"}, {SYS_renameat, "dsds"}, {SYS_renameat2, "dsdsi"},
-    {SYS_rt_sigaction, "ib32oi"}, {SYS_rt_sigprocmask, "ib8oi"}, {SYS_sched_getaffinity, "iio"}, {SYS_sched_setaffinity, "iiB1"},
+    {SYS_rt_sigaction, "ib32oi"}, {SYS_rt_sigprocmask, "ib8oi"}, {SYS_sched_getaffinity, "pio"}, {SYS_sched_setaffinity, "piB1"},
     {SYS_sched_yield, ""}, {SYS_seccomp, "iiS"}, {SYS_sendmsg, "fHi"}, {SYS_sendto, "fB2iiii"}, {SYS_setdomainname, "B1i"},
     {SYS_setgid, "i"}, {SYS_setgroups, "iG"}, {SYS_sethostname, "B1i"}, {SYS_setns, "fi"}, {SYS_setresgid, "iii"},
     {SYS_setresuid, "iii"}, {SYS_setsid, ""}, {SYS_setsockopt, "fiiB4i"}, {SYS_setuid, "i"}, {SYS_signalfd4, "dB2ii"},
@@ -154,6 +156,8 @@ static void enter(struct task *task) {
   for (int index = 0; *at; index++) {
     char letter = *at++;
     int count = (int)strtol(at, (char **)&at, 10);
+    // What the kernel is told of an interface, where others ask for something.
+    if (task->number == SYS_ioctl && index == 2 && task->arguments[1] == SIOCSIFFLAGS) letter = 'b', count = sizeof(struct ifreq);
     print_argument(task, index, letter, count);
   }
   fclose(out);

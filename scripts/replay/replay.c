@@ -41,8 +41,6 @@ struct thread {
 };
 static long processes[8];
 static const struct call *const *streams;
-static volatile int is_task_alive;
-static char task_stack[8192] __attribute__((aligned(16)));
 static void run(int stream, struct thread *thread);
 
 static void write_number(char **at, long value) {
@@ -66,28 +64,6 @@ static void differ(int stream, long index, long result) {
 }
 
 static struct thread *first_thread;
-
-__attribute__((used)) void replay_task(void) {
-  static char out[4096], text[1024];
-  struct thread thread = {.out = out, .text = text};
-  for (int index = 0; index < DESCRIPTORS; index++) thread.descriptors[index] = first_thread->descriptors[index];
-  run(1, &thread);
-  CALL(SYS_exit, 0, 0, 0, 0, 0, 0);
-}
-
-// A task beside this thread, in its memory, as skiff_begin_network makes one.
-static long start_task(long flags) {
-  register long child __asm__("r10") = (long)&is_task_alive;
-  register long storage __asm__("r8") = 0;
-  long result;
-  is_task_alive = 1;
-  __asm__ volatile("syscall\ntest %%rax,%%rax\njnz 1f\nxor %%ebp,%%ebp\ncall replay_task\n1:"
-                   : "=a"(result)
-                   : "a"(SYS_clone), "D"(flags & ~CLONE_SETTLS), "S"(task_stack + sizeof task_stack), "d"(&is_task_alive), "r"(child),
-                     "r"(storage)
-                   : "rcx", "r11", "memory");
-  return result;
-}
 
 static int shared_stream;
 
@@ -113,7 +89,6 @@ static long start_shared(struct clone_args *asked, int stream) {
 }
 
 static long make_process(const struct call *call, const long *given, struct thread *thread) {
-  if (given[0] & CLONE_THREAD) return start_task(given[0]);
   int pidfd = -1;
   struct clone_args asked = {.flags = (unsigned long)given[0], .exit_signal = (unsigned long)given[1], .pidfd = (unsigned long)&pidfd};
   if (given[0] & CLONE_INTO_CGROUP) asked.cgroup = (unsigned long)given[3];
@@ -175,6 +150,22 @@ static long close_others(const long *given, struct thread *thread) {
   return first > last ? 0 : CALL(SYS_close_range, first, last, 0, 0, 0, 0);
 }
 
+// A child is kept from the processor its maker is on, which is another one than when it was recorded; then it has again what was
+// asked for right before.
+static long set_processors(const long *given, struct thread *thread) {
+  static unsigned char had[1024];
+  static int is_apart;
+  if (!given[0]) return CALL(SYS_sched_setaffinity, given[0], given[1], given[2], 0, 0, 0);
+  unsigned here = 0;
+  CALL(SYS_getcpu, &here, 0, 0, 0, 0, 0);
+  for (long index = 0; index < given[1] && !is_apart; index++) had[index] = (unsigned char)thread->out[index];
+  unsigned char mask[1024];
+  for (long index = 0; index < given[1]; index++) mask[index] = had[index];
+  if (!is_apart) mask[here / 8] &= (unsigned char)~(1 << here % 8);
+  is_apart = !is_apart;
+  return CALL(SYS_sched_setaffinity, given[0], given[1], mask, 0, 0, 0);
+}
+
 static long fill_in(const struct call *call, struct thread *thread, long *given) {
   char *at = thread->text;
   long length = -1;
@@ -216,10 +207,7 @@ static void run(int stream, struct thread *thread) {
     case SYS_sendmsg:
     case SYS_recvmsg: result = send_or_receive(call, given, thread); break;
     case SYS_close_range: result = close_others(given, thread); break;
-    case SYS_futex:
-      while (is_task_alive) CALL(SYS_futex, &is_task_alive, 0, is_task_alive, 0, 0, 0);
-      result = 0;
-      break;
+    case SYS_sched_setaffinity: result = set_processors(given, thread); break;
     default: result = CALL(call->number, given[0], given[1], given[2], given[3], given[4], given[5]);
     }
     // What is not there yet is waited for otherwise: 11 is EAGAIN.
