@@ -96,12 +96,12 @@ public struct ProcessorSet: Sendable, Hashable {
         try check("sched_setaffinity") { skiff_sched_unset_affinity() }
     }
 
-    /// Lets a process that was just made begin on another processor than its maker's, which goes on; where it may run stays
-    /// as it is.
+    /// Lets a process that was just made begin on another processor than its maker's, which goes on; then it may run
+    /// anywhere, as by ``unconfine()``, which it can call itself meanwhile.
     ///
-    /// The kernel leaves it where it was made as often as not, and there it waits until its maker does. Only processors it
-    /// may run on are taken: those the host keeps for something else have nobody who would take it away again. Where there
-    /// is no other, it stays.
+    /// The kernel leaves it where it was made as often as not, and there it waits until its maker does. Only a processor it
+    /// might run on before is taken: those the host keeps for something else have nobody who would take it away again. Where
+    /// there is no other, nothing changes.
     ///
     /// C functions: `sched_getcpu`, `sched_getaffinity`, `sched_setaffinity`.
     public static func keepApart(_ pid: Int32) { skiff_sched_keep_apart(pid) }
