@@ -103,6 +103,19 @@ struct SystemdRuntimeTests {
         try expectNothingLeft()
     }
 
+    /// Who has kept it open until there was a process is not left there, and not to whoever called.
+    @Test func onlyItsOwnProcessIsInAScopeThatWasCreated() throws {
+        defer { bundle.remove() }
+        try write("sleep 1000") { _ in }
+        let made = try bundle.runtime("--systemd-cgroup", "create", "--bundle", bundle.path, bundle.id)
+        #expect(made.code == 0, "\(made.errors)")
+        let pid = try #require(bundle.document()["pid"]?.intValue)
+        #expect(try readProcesses(group + "/cgroup.procs") == [pid_t(pid)])
+        #expect(try bundle.runtime("start", bundle.id).code == 0)
+        #expect(try bundle.runtime("delete", "--force", bundle.id).code == 0)
+        try expectNothingLeft()
+    }
+
     /// systemd writes the files anew when it is reloaded: what it was not told would be gone.
     @Test func anUpdateIsKeptThroughAReload() throws {
         defer { bundle.remove() }

@@ -297,16 +297,17 @@ static inline long skiff_sched_unset_affinity(void) {
   __builtin_memset(all, 0xff, sizeof all);
   return syscall(SYS_sched_setaffinity, 0, sizeof all, all);
 }
-// Moves a process from the caller's processor to another one of those it may run on, and leaves it free of both from then on.
+// Moves a process from the caller's processor to another one of those that one may run on, and leaves it free of both from then on.
 static inline void skiff_sched_keep_apart(pid_t pid) {
   unsigned char mask[1024] = {0};
   int here = sched_getcpu();
-  long size = syscall(SYS_sched_getaffinity, pid, sizeof mask, mask);
+  // The caller's, which are what the process was made with: its own it may have changed by now.
+  long size = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
   if (size < 0 || here < 0 || here >= size * 8) return;
   mask[here / 8] &= (unsigned char)~(1 << here % 8);
   // Without another one the kernel refuses: nothing has changed.
   if (syscall(SYS_sched_setaffinity, pid, size, mask) != 0) return;
-  // Not what it had: it may have made itself free by now.
+  // Not what it had, for the same reason.
   __builtin_memset(mask, 0xff, sizeof mask);
   syscall(SYS_sched_setaffinity, pid, sizeof mask, mask);
 }

@@ -140,7 +140,11 @@ struct ContainerChild {
     private func leaveCallersNamespaces() throws(RuntimeFailure) {
         do throws(RuntimeFailure) {
             try step(.namespaces) { () throws(SystemError) in try leave(plan.created.subtracting(plan.atBirth)) }
-        } catch { throw ContainerLaunch.explain(error, inUserNamespace: plan.mappings != nil) }
+        } catch {
+            // Whoever is in a user namespace already has not been refused that one.
+            throw plan.mappings != nil && error.errno == EPERM
+                ? error : ContainerLaunch.explain(error, inUserNamespace: false)
+        }
     }
 
     private func tellReady(_ peer: Int32, _ greeting: [Int32]) throws(RuntimeFailure) {
@@ -225,12 +229,12 @@ struct ContainerChild {
             if plan.created.contains(.mount) { launch.seal?.attach() }
             return try ContainerRoot(launch.rootfs, opened: sources.root)
         }
-        let mounts = mountStep(peer), layout = membership.layout
+        let mounts = mountStep(peer)
         var isMember = !joinsLate
         for (number, mount) in plan.mounts.enumerated() {
             // What needs the groups, is counted by them, or waits for another answer of the parent's than theirs.
             if !isMember,
-                mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil || mount.isOfGroups(layout)
+                mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil
             {
                 try joinGroup(peer)
                 isMember = true

@@ -112,7 +112,7 @@ public struct ContainerLaunch: Sendable {
         let isLate = finish != nil && plan.allowsLateGroup
         // Where there is something to be done meanwhile, the process makes what it can by itself. What an ordinary user's
         // needs of the host's mounts it has rights to in its own mount namespace only.
-        let isApart = isLate || gate.isFifo && plan.allowsLateGroup && !plan.created.contains(.user)
+        let isApart = isLate || gate.isFifo && plan.leavesByItself && !plan.created.contains(.user)
         if let finish, !isLate { try finish() }
         let membership =
             isLate ? cgroup.birth() : try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
@@ -170,9 +170,8 @@ public struct ContainerLaunch: Sendable {
         switch failure.errno {
         case EPERM where !inUserNamespace:
             advice = "only root may do without a user namespace: add one to linux.namespaces, with mappings"
-        case ENOSPC where !inUserNamespace:
-            advice = "how many namespaces of a kind there may be is said by user.max_<kind>_namespaces"
-        case EPERM, ENOSPC:
+        case ENOSPC: advice = "how many namespaces of a kind there may be is said by user.max_<kind>_namespaces"
+        case EPERM:
             advice = "whether users may make user namespaces is said by user.max_user_namespaces"
         case EACCES:
             advice = "who puts a process into a cgroup needs to write cgroup.procs of the nearest one above both"

@@ -130,8 +130,11 @@ struct LaunchPlan: Sendable {
     var atBirth: Namespaces { created.intersection([.user, .pid]) }
 
     /// Whether the process may join its v1 groups after it has left the caller's namespaces: not where it enters some that
-    /// have something to say about cgroups, mounts or rights.
-    var allowsLateGroup: Bool {
+    /// have something to say about cgroups, mounts or rights, and not where they may be among what it mounts.
+    var allowsLateGroup: Bool { leavesByItself && !mounts.contains(where: \.isOfGroups) }
+
+    /// Whether the process may leave the caller's namespaces by itself.
+    var leavesByItself: Bool {
         created.contains(.mount) && joined.allSatisfy { [.network, .ipc, .uts].contains($0.kind) }
     }
 

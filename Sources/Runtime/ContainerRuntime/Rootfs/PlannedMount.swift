@@ -38,10 +38,10 @@ struct PlannedMount: Sendable, Equatable {
     var copiesUp = false
     var ownerMapping: OwnerMapping?
 
-    /// Whether it is a bind of something in a hierarchy of groups, which may be the container's own.
-    func isOfGroups(_ layout: CgroupLayout) -> Bool {
+    /// Whether it is a bind of the host's groups, of which one may be the container's own.
+    var isOfGroups: Bool {
         guard case .bind(let source, _) = kind else { return false }
-        return layout.hierarchies.contains { source.hasPrefix($0.mountPoint + "/") }
+        return source.hasPrefix("/sys/fs/cgroup")
     }
 
     /// Whether it has to stay the peer, or the slave, of the host's mount it was copied from.

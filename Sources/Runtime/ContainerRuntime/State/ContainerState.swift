@@ -203,10 +203,10 @@ public struct StateDirectory: Sendable {
                 throw SystemError(isDirectory ? "rmdir" : "unlink", errno: outcome, subject: path)
             }
             // The state last: until it is gone this can be asked for again.
-            for name in ["/notify/notify", "/exec.fifo", "/config.json", "/state.json"] { try remove(name) }
-            if tryUnlink(directory, directory: true) == 0 { return }
-            try remove("/state.json.new")
-            for name in ["/notify", ""] { try remove(name, directory: true) }
+            for name in ["/notify/notify", "/exec.fifo", "/config.json", "/state.json.new"] { try remove(name) }
+            try remove("/notify", directory: true)
+            try remove("/state.json")
+            try remove("", directory: true)
         }
     }
 

@@ -101,7 +101,9 @@ struct ContainerRequest {
             launch.seal = context.seal
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
-            let (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
+            var cgroup: Cgroup
+            let isBegun: Bool
+            (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
             made = cgroup
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
@@ -131,7 +133,12 @@ struct ContainerRequest {
                 }
                 if let processSocket { try Terminal.send(process: running.pidfd, to: processSocket) }
                 try records.commit(for: running.pid)
-                if thenEnds { endProgram(keeping: launch) }
+                if thenEnds {
+                    // Who has kept a group of systemd's open until now ends with the last that knows of it.
+                    made = nil
+                    cgroup.settle()
+                    endProgram(keeping: launch)
+                }
                 return Made(state: records.state, pid: running.pid, master: master)
             } catch {
                 try? running.pidfd.send(SIGKILL)
