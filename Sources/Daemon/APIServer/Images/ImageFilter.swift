@@ -7,22 +7,22 @@ internal import OCI
 struct ImageFilter: Sendable {
     private let filters: Filters
     private let dangling: Bool?
-    private let before: Image?
-    private let since: Image?
+    private let before: Timestamp?
+    private let since: Timestamp?
     private let until: Timestamp?
 
     init(_ filters: Filters, images: ImageStore) throws(Failure) {
         self.filters = filters
         dangling = try filters.flag("dangling")
-        before = try Self.image(filters["before"], images)
-        since = try Self.image(filters["since"], images)
+        before = try Self.image(filters["before"], images)?.made
+        since = try Self.image(filters["since"], images)?.made
         until = try PruneService.until(filters)
     }
 
     func matches(_ image: Image) -> Bool {
         if let dangling, image.isDangling != dangling { return false }
-        if let before, image.created >= before.created { return false }
-        if let since, image.created <= since.created { return false }
+        if let before, image.made >= before { return false }
+        if let since, image.made <= since { return false }
         if let until, image.created >= until.seconds { return false }
         guard filters.matchesLabels(image.config.config?.labels ?? [:]) else { return false }
         let patterns = filters["reference"]
@@ -45,6 +45,11 @@ struct ImageFilter: Sendable {
         guard let name = names.first else { return nil }
         return try images.resolve(name)
     }
+}
+
+extension Image {
+    /// When it was made, to the nanosecond: several are made in one second.
+    fileprivate var made: Timestamp { config.created.flatMap { Timestamp(rfc3339: $0) } ?? .never }
 }
 
 /// Go's `path.Match`: `*` and `?` stop at a slash, `[…]` is a class, `\` takes the next byte as it is.
