@@ -50,8 +50,12 @@ struct RootlessNamespaceTests {
             $0.linux.namespaces.removeAll { $0.kind == .user }
             ($0.linux.uidMappings, $0.linux.gidMappings) = ([], [])
         }
+        // The first process is not the program yet when start returns.
         let script = """
-            "$0" create --bundle "$1" "$2" && "$0" start "$2" && "$0" exec "$2" sh -c 'cat /proc/1/comm'
+            "$0" create --bundle "$1" "$2" && "$0" start "$2" && "$0" exec "$2" sh -c '
+                looks=0
+                while [ "$(cat /proc/1/comm)" = exe ] && [ $looks -lt 1000 ]; do looks=$((looks + 1)); done
+                cat /proc/1/comm'
             "$0" delete --force "$2"
             """
         let result = try bundle.asUser([
