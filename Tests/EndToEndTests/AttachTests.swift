@@ -103,7 +103,7 @@ struct AttachTests {
         try await client.session { cli in
             try await cli.must("run", "-d", "--name", "boat", "-e", "IMAGE=i", "busybox", "sleep", "1000")
             let both = try await cli("exec", "boat", "sh", "-c", "echo out; echo err >&2; exit 3")
-            #expect(both.code == 3 && both.output == "out\n" && both.errors == "err\n")
+            #expect(both.code == 3 && both.output == "out\n" && both.errors == "err\n", "\(both)")
             #expect(try await cli("exec", "-i", "boat", "sh", "-c", "cat; echo end", input: "x").output == "xend\n")
             let inside = try await cli.must(
                 "exec", "-e", "A=1", "-w", "/tmp", "-u", "www:extra", "boat", "sh", "-c",
