@@ -36,13 +36,18 @@ struct GroupTests {
         return try #require(left.first, "nobody is left")
     }
 
-    @Test func whoSurvivesTheFirstProcessGoesWithTheContainer() throws {
-        defer { bundle.remove() }
-        let pid = try survivor()
+    /// Deletes the container: neither the process nor a group is left.
+    private func expectDeleted(with pid: pid_t) throws {
         let deleted = try bundle.runtime("delete", bundle.id)
         #expect(deleted.code == 0, "\(deleted.errors)")
         #expect(try bundle.waitForEnd(pid))
         #expect(bundle.leftNothing)
+    }
+
+    @Test func whoSurvivesTheFirstProcessGoesWithTheContainer() throws {
+        defer { bundle.remove() }
+        let pid = try survivor()
+        try expectDeleted(with: pid)
     }
 
     @Test func whoSurvivesInAGroupBelowGoesAsWell() throws {
@@ -52,10 +57,7 @@ struct GroupTests {
         try makeDirectory(below)
         try writeControl(below + "/cgroup.procs", "\(pid)")
         #expect(try readProcesses(group() + "/cgroup.procs").isEmpty)
-        let deleted = try bundle.runtime("delete", bundle.id)
-        #expect(deleted.code == 0, "\(deleted.errors)")
-        #expect(try bundle.waitForEnd(pid))
-        #expect(bundle.leftNothing)
+        try expectDeleted(with: pid)
     }
 
     private static var canFreeze: Bool {
@@ -68,10 +70,7 @@ struct GroupTests {
         let pid = try survivor()
         let layout = try CgroupLayout.detect()
         try Cgroup(path: "/skiff-\(bundle.id)", layout: layout).freeze(true)
-        let deleted = try bundle.runtime("delete", bundle.id)
-        #expect(deleted.code == 0, "\(deleted.errors)")
-        #expect(try bundle.waitForEnd(pid))
-        #expect(bundle.leftNothing)
+        try expectDeleted(with: pid)
     }
 
     @Test func aGroupWithAnothersBelowItIsRefusedAndUnharmed() throws {

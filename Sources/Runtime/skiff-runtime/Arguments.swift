@@ -36,7 +36,7 @@ struct Flags: Sendable {
     /// What the help shows on the left, and on the right.
     var rows: [(flag: String, purpose: String)] {
         "\(shared)\n\(own)".split(separator: "\n").map { line in
-            let end = line.firstRange(ofTwo: " ") ?? line.endIndex
+            let end = line.firstIndex(ofTwo: " ") ?? line.endIndex
             let words = line[..<end].split(separator: " ")
             let isShort = words.count > 1 && words[1].hasPrefix("-")
             let value = words.dropFirst(isShort ? 2 : 1).first.map { " \($0)" } ?? ""
@@ -82,7 +82,7 @@ struct Flags: Sendable {
 
 extension Substring {
     /// Where a character first stands twice.
-    fileprivate func firstRange(ofTwo character: Character) -> Index? {
+    fileprivate func firstIndex(ofTwo character: Character) -> Index? {
         indices.first { self[$0] == character && self[index(after: $0)...].first == character }
     }
 }
