@@ -105,6 +105,20 @@ struct GroupTests {
         #expect(result.output.contains("inet 127.0.0.1/8") && result.output.contains("UP"), "\(result.output)")
     }
 
+    @Test(arguments: ["host", "joined"])
+    func aNetworkThatWasBegunForNothingIsNotTaken(kind: String) throws {
+        defer { bundle.remove() }
+        let hosts = try readLink("/proc/self/ns/net")
+        let result = try bundle.run("readlink /proc/self/ns/net") {
+            // What a guess by the text takes for a namespace without a path.
+            $0.annotations["org.example"] = "network"
+            $0.linux.namespaces.removeAll { $0.kind == .network }
+            if kind == "joined" { $0.linux.namespaces.append(.init(.network, path: "/proc/self/ns/net")) }
+        }
+        #expect(result.code == 0 && result.lines == [hosts], "\(result.output) \(result.errors)")
+        #expect(bundle.leftNothing)
+    }
+
     @Test(arguments: [true, false])
     func aLimitOfNamespacesIsSaidToBeMet(inUserNamespace: Bool) {
         let refused = ContainerLaunch.explain(

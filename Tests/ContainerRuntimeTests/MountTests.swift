@@ -49,6 +49,19 @@ struct MountTests {
         }
     }
 
+    @Test func aPlaceBehindALinkIsWhatEarlierMountsMadeOfIt() throws {
+        defer { bundle.remove() }
+        try makeSymlink(bundle.path + "/rootfs/link", to: "sys")
+        let result = try bundle.run(
+            "ls -A /sys/kernel; cat /proc/self/mountinfo",
+            mounts: [
+                RuntimeSpec.Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro"]),
+                RuntimeSpec.Mount(destination: "/link/kernel", type: "tmpfs", source: "above"),
+            ])
+        #expect(result.lines.first?.contains(" ") == true, "not empty: \(result.output) \(result.errors)")
+        #expect(try #require(line(result.output, "/sys/kernel")).contains("above"))
+    }
+
     @Test func aMountIsChangedWhereItIs() throws {
         defer { bundle.remove() }
         let result = try bundle.run(

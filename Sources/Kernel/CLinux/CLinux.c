@@ -1,5 +1,6 @@
 #include "CLinux.h"
 
+#include <linux/sockios.h>
 #include <net/if.h>
 
 // glibc hands every initializer what main gets, in order and before Swift's own start.
@@ -27,6 +28,8 @@ void skiff_release_program(void) {
     if (first < last) madvise((void *)first, last - first, MADV_DONTNEED);
   }
 }
+
+int skiff_network_of(int socket) { return ioctl(socket, SIOCGSKNS); }
 
 int skiff_set_up(int socket, const char *name) {
   // What else there is of flags cannot be changed, or is not there on an interface that is down.

@@ -180,21 +180,23 @@ public func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) 
 /// The same in two steps: the sibling is written, and takes the file's place when all else is done; without that it goes.
 public struct FileReplacement: ~Copyable, Sendable {
     private let path: String
+    private let temporary: String
     private var isCommitted = false
 
     public init(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws(SystemError) {
         self.path = path
-        do { try writeFile(path + ".new", bytes, mode: mode) } catch {
-            _ = CLinux.unlink(path + ".new")
+        temporary = path + ".new"
+        do { try writeFile(temporary, bytes, mode: mode) } catch {
+            _ = CLinux.unlink(temporary)
             throw error
         }
     }
 
-    deinit { if !isCommitted { _ = CLinux.unlink(path + ".new") } }
+    deinit { if !isCommitted { _ = CLinux.unlink(temporary) } }
 
     /// C function: `rename`.
     public mutating func commit() throws(SystemError) {
-        try rename(path + ".new", to: path)
+        try rename(temporary, to: path)
         isCommitted = true
     }
 }

@@ -296,8 +296,18 @@ extension NetlinkSocket {
 ///
 /// C function: `ioctl(SIOCSIFFLAGS)`; netdevice(7).
 public func bringUpLoopback() throws(SystemError) {
-    // Any socket will do for an interface; of this kind there is one on every kernel.
+    let socket = try anySocket()
+    try bringUpLoopback(through: socket.raw)
+}
+
+/// The same in the namespace that a socket was made in.
+func bringUpLoopback(through socket: Int32) throws(SystemError) {
+    try check("ioctl(SIOCSIFFLAGS)", "lo") { skiff_set_up(socket, "lo") }
+}
+
+/// A socket of this network namespace: any will do for what is asked of interfaces, and of this kind there is one on every
+/// kernel.
+func anySocket() throws(SystemError) -> OwnedDescriptor {
     let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
-    let socket = OwnedDescriptor(owning: Int32(try check("socket") { CLinux.socket(AF_UNIX, kind, 0) }))
-    try check("ioctl(SIOCSIFFLAGS)", "lo") { skiff_set_up(socket.raw, "lo") }
+    return OwnedDescriptor(owning: Int32(try check("socket") { CLinux.socket(AF_UNIX, kind, 0) }))
 }

@@ -12,8 +12,13 @@ func readDocumentWithText(_ path: String) throws -> (document: JSON, text: [UInt
 }
 
 /// A container's document, and its text as it was given.
-func readRuntimeDocument(_ path: String) throws -> (document: RuntimeDocument, text: [UInt8]) {
+///
+/// - Parameter begin: what can be begun by the text alone, before it is understood.
+func readRuntimeDocument(
+    _ path: String, begin: ([UInt8]) -> Void = { _ in }
+) throws -> (document: RuntimeDocument, text: [UInt8]) {
     let bytes = path == "-" ? try readAll(0) : try readFile(path)
+    begin(bytes)
     do { return (try RuntimeDocument(bytes), bytes) } catch let error as JSON.ParseError {
         throw RuntimeFailure(.specification, "\(path): \(error)")
     }

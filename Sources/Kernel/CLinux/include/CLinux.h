@@ -318,6 +318,9 @@ static inline long skiff_set_mempolicy(int mode, const unsigned long *nodes, uns
   return syscall(SYS_set_mempolicy, mode, nodes, count);
 }
 
+// A descriptor of the network namespace a socket is in, or -1 with errno.
+int skiff_network_of(int socket);
+
 // Brings up an interface that has no flags of its own, as loopback. 0, or -1 with errno.
 int skiff_set_up(int socket, const char *name);
 

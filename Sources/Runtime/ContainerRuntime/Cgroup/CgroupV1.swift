@@ -48,13 +48,14 @@ struct CgroupV1: CgroupDriver {
         let isCPUSet = hierarchy.controllers.contains("cpuset")
         let group = hierarchy.mountPoint + path
         var parent = hierarchy.mountPoint + parentPath
-        do throws(SystemError) { try makeGroup(group, &made) } catch {
+        let isNew: Bool
+        do throws(SystemError) { isNew = try makeGroup(group, &made) } catch {
             // Only the first of many finds nothing above it.
             guard error.errno == ENOENT else { throw error }
             parent = try makeParents(in: hierarchy.mountPoint, inheritsCPUs: isCPUSet, &made)
-            try makeGroup(group, &made)
+            isNew = try makeGroup(group, &made)
         }
-        if isCPUSet { try inheritCPUs(group, from: parent, below: hierarchy.mountPoint) }
+        if isCPUSet { try inheritCPUs(group, isNew: isNew, from: parent, below: hierarchy.mountPoint) }
     }
 
     /// The group right above, as its path.
@@ -76,25 +77,27 @@ struct CgroupV1: CgroupDriver {
             if component.isEmpty { continue }
             let above = current
             current += "/" + component
-            try makeGroup(current, &made)
-            if inheritsCPUs { try inheritCPUs(current, from: above, below: root) }
+            let isNew = try makeGroup(current, &made)
+            if inheritsCPUs { try inheritCPUs(current, isNew: isNew, from: above, below: root) }
         }
         return parent
     }
 
-    private func makeGroup(_ group: String, _ made: inout [String]) throws(SystemError) {
+    /// - Returns: whether it was not there before.
+    private func makeGroup(_ group: String, _ made: inout [String]) throws(SystemError) -> Bool {
         do throws(SystemError) { try makeDirectory(group) } catch {
             guard error.errno == EEXIST else { throw error }
-            return
+            return false
         }
         made.append(group)
+        return true
     }
 
     /// A hybrid host: the group in the unified hierarchy has no controllers, but marks what belongs together.
     private func createUnified(_ made: inout [String]) throws(SystemError) {
         do throws(SystemError) {
             _ = try makeParents(in: layout.unified, inheritsCPUs: false, &made)
-            try makeGroup(layout.unified + path, &made)
+            _ = try makeGroup(layout.unified + path, &made)
         } catch {
             // A read-only hierarchy is of no use to anybody.
             if error.errno != EROFS { throw error }
@@ -122,12 +125,14 @@ struct CgroupV1: CgroupDriver {
     ///
     /// A parent that is blank itself may be new as well: another container's start has made it a moment ago and not come
     /// further yet.
-    private func inheritCPUs(_ group: String, from parent: String, below root: String) throws(SystemError) {
+    private func inheritCPUs(
+        _ group: String, isNew: Bool, from parent: String, below root: String
+    ) throws(SystemError) {
         for file in ["/cpuset.cpus", "/cpuset.mems"] {
-            guard try isBlank(readFile(group + file)) else { continue }
+            if !isNew, try !isBlank(readFile(group + file)) { continue }
             var value = try readFile(parent + file)
             if isBlank(value), parent.utf8.count > root.utf8.count, let slash = parent.lastIndex(of: "/") {
-                try inheritCPUs(parent, from: String(parent[..<slash]), below: root)
+                try inheritCPUs(parent, isNew: false, from: String(parent[..<slash]), below: root)
                 value = try readFile(parent + file)
             }
             if !isBlank(value) { try writeControl(group + file, value) }

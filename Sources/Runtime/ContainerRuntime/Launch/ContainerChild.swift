@@ -19,8 +19,9 @@ struct ContainerChild {
     let shared: SharedProcesses?
     /// Whether it was born in some of its new namespaces only, and makes the others.
     let leavesByItself: Bool
-    /// Whether its groups are made while it mounts.
+    /// Whether its groups are made while it mounts, and whether its network namespace is.
     let joinsLate: Bool
+    let networkComes: Bool
 
     /// - Parameter peer: the child's end of the launch channel.
     func run(_ peer: Int32) throws(RuntimeFailure) -> Never {
@@ -208,65 +209,6 @@ struct ContainerChild {
             .createContainer, hooks.createContainer,
             state: launch.hookState.with(.creating, pid: shared == nil ? processNumber() : 0)
         ).run()
-    }
-
-    private func mountStep(_ peer: Int32) -> MountStep {
-        let namespaces = Set(launch.spec.linux.namespaces.map(\.kind))
-        return MountStep(
-            ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
-            inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources,
-            parent: peer, procfs: shared?.procfs, sharesProcesses: !namespaces.contains(.pid),
-            sharesQueues: !namespaces.contains(.ipc))
-    }
-
-    /// The root file system with everything in it, and a procfs that is proven to be one.
-    ///
-    /// - Parameter procfs: an open root of the container's `/proc`, where it has one.
-    private func makeRoot(_ procfs: inout Int32?, _ peer: Int32) throws(RuntimeFailure) -> ContainerRoot {
-        let root = try step(.rootfs) { () throws(SystemError) in
-            try changePropagation(ofEverything: plan.propagation.ofCopies)
-            // Not before: where the host's mounts are shared, as systemd makes them, it would be attached there too.
-            if plan.created.contains(.mount) { launch.seal?.attach() }
-            return try ContainerRoot(launch.rootfs, opened: sources.root)
-        }
-        let mounts = mountStep(peer)
-        var isMember = !joinsLate
-        for (number, mount) in plan.mounts.enumerated() {
-            // What needs the groups, is counted by them, or waits for another answer of the parent's than theirs.
-            if !isMember,
-                mount.kind == .cgroup || mount.copiesUp || mount.ownerMapping != nil
-            {
-                try joinGroup(peer)
-                isMember = true
-            }
-            let opened = try step(.mounts) { () throws(SystemError) in
-                do throws(SystemError) {
-                    return try mounts.perform(mount, number, in: root)
-                } catch {
-                    throw error.about("\(error.subject.map { $0 + ", " } ?? "")for \(mount.destination)")
-                }
-            }
-            if let opened { procfs = opened }
-        }
-        if !isMember { try joinGroup(peer) }
-        try step(.devices) { () throws(SystemError) in
-            // /dev as a bind of the host's is left as it is.
-            if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
-            let before = umask(0)
-            defer { _ = umask(before) }
-            let bindsFromHost = plan.mappings != nil || joined.user != nil || isInUserNamespace()
-            try DeviceStep(bindsFromHost: bindsFromHost, prepared: devices).perform(
-                launch.spec.linux.devices, in: root)
-        }
-        if let procfs, !Procfs.isRoot(procfs) { throw RuntimeFailure(.mounts, "/proc is not a procfs") }
-        return root
-    }
-
-    private func joinGroup(_ peer: Int32) throws(RuntimeFailure) {
-        try LaunchChannel.awaitGroup(peer)
-        if plan.createsCgroupNamespace {
-            try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
-        }
     }
 
     /// Docker makes the image's working directory where it is missing.

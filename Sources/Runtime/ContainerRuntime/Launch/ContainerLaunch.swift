@@ -33,7 +33,7 @@ public enum StartGate: Sendable {
 /// parent                                  child (clone3: new namespaces, v2: born in its cgroup)
 ///   writes uid/gid maps ─── "go" ──────▶  waits for it if there is a new user namespace
 ///                                         joins cgroups and namespaces, mounts
-///   makes the v1 groups ─── "group" ───▶  where it was only begun: namespaces and mounts first, then waits and joins
+///   v1 groups, network ──── "made" ────▶  where they were only begun: mounts first what needs neither, then waits and joins
 ///   ◀─────── "map" + mount ────────────   for each mount with mapped owners: waits
 ///   maps its owners ─────── "go" ──────▶
 ///   ◀────────── "mounted" ──────────────  only with hooks or interfaces: waits
@@ -62,6 +62,8 @@ public struct ContainerLaunch: Sendable {
     public var stdio: Stdio
     /// The network namespace to join instead of what the document says.
     public var networkNamespace: Int32?
+    /// The new network namespace the document asks for, where it was begun already: ``beginNetwork(for:)``.
+    public var network: NetworkUnderway?
     /// The compiled filter, `struct sock_filter` after another; nil for none.
     public var filter: [UInt8]? {
         get { instructions.isEmpty ? nil : instructions }
@@ -108,11 +110,12 @@ public struct ContainerLaunch: Sendable {
         in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil,
         meanwhile: (pid_t?) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
-        let plan = try LaunchPlan(self)
+        var plan = try LaunchPlan(self)
         let isLate = finish != nil && plan.allowsLateGroup
         // Where there is something to be done meanwhile, the process makes what it can by itself. What an ordinary user's
         // needs of the host's mounts it has rights to in its own mount namespace only.
         let isApart = isLate || gate.isFifo && plan.leavesByItself && !plan.created.contains(.user)
+        let awaited = isApart ? plan.leaveNetwork(to: network) : nil
         if let finish, !isLate { try finish() }
         let membership =
             isLate ? cgroup.birth() : try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
@@ -148,13 +151,14 @@ public struct ContainerLaunch: Sendable {
             let child = ContainerChild(
                 launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
                 devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
-                entersProcessesLate: home.isRefused, shared: shared, leavesByItself: isApart, joinsLate: isLate)
+                entersProcessesLate: home.isRefused, shared: shared, leavesByItself: isApart, joinsLate: isLate,
+                networkComes: awaited != nil)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         if isApart { ProcessorSet.keepApart(cloned.pid) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties) {
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties, network: awaited) {
             () throws(RuntimeFailure) -> Cgroup.Membership? in
             guard isLate, let finish else { return nil }
             try finish()

@@ -9,8 +9,11 @@ struct LaunchChannel: ~Copyable {
 
     private static let go: [UInt8] = [0xf0]
     static let ready: [UInt8] = [0xf1]
-    /// The groups are made; with the files by which the child joins them.
-    private static let group: [UInt8] = [0xf5]
+    /// What the child does not make by itself is made.
+    ///
+    /// With how many network namespaces there are, none or one, and attached
+    /// that one and the files by which the child joins its groups.
+    private static let made: UInt8 = 0xf5
     /// Everything is mounted; the child waits for "go".
     private static let mounted: [UInt8] = [0xf2]
     /// The filter is installed; with the descriptor by which its calls are told.
@@ -33,7 +36,7 @@ struct LaunchChannel: ~Copyable {
 
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
-        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties,
+        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties, network: NetworkUnderway? = nil,
         finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil },
         meanwhile: (pid_t) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
@@ -50,7 +53,7 @@ struct LaunchChannel: ~Copyable {
                 try adopter.adopt(pid)
                 try Self.letGo(ours.raw)
             }
-            if let tasks = try finishGroup()?.tasks { try Self.hand(tasks, to: ours.raw) }
+            try Self.finish(network, finishGroup, for: ours.raw)
             try meanwhile(pid)
             var isLast = false
             var listener: SharedDescriptor?
@@ -172,20 +175,44 @@ struct LaunchChannel: ~Copyable {
         try step(.namespaces) { () throws(SystemError) in try sendMessage(socket, go) }
     }
 
-    private static func hand(_ tasks: [SharedDescriptor], to socket: Int32) throws(RuntimeFailure) {
+    /// Finishes what the child waits for, and hands it over.
+    private static func finish(
+        _ network: NetworkUnderway?, _ finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership?, for child: Int32
+    ) throws(RuntimeFailure) {
+        let group = try finishGroup()
+        var files: [Int32] = []
+        if let group { for file in group.tasks { files.append(file.raw) } }
+        guard let network else {
+            if group != nil { try hand(files, networks: 0, to: child) }
+            return
+        }
+        do throws(RuntimeFailure) {
+            let made = try step(.namespaces) { () throws(SystemError) in try network.finish() }
+            let namespace = try step(.namespaces) { () throws(SystemError) in try made.namespace() }
+            try hand([namespace.raw] + files, networks: 1, to: child)
+            // The child goes on meanwhile.
+            try step(.namespaces) { () throws(SystemError) in try made.bringUpLoopback() }
+            network.settle()
+        } catch { throw ContainerLaunch.explain(error, inUserNamespace: false) }
+    }
+
+    private static func hand(_ files: [Int32], networks: UInt8, to child: Int32) throws(RuntimeFailure) {
         try step(.cgroup) { () throws(SystemError) in
-            do throws(SystemError) { try sendMessage(socket, group, descriptors: tasks.map(\.raw)) } catch {
+            do throws(SystemError) { try sendMessage(child, [made, networks], descriptors: files) } catch {
                 // It has ended, and has said why.
                 if error.errno != EPIPE { throw error }
             }
         }
     }
 
-    /// In the child: waits for the files by which it joins its groups, and joins them.
-    static func awaitGroup(_ peer: Int32) throws(RuntimeFailure) {
+    /// In the child: waits for what it does not make by itself, enters its network namespace and joins its groups.
+    static func awaitMade(_ peer: Int32) throws(RuntimeFailure) {
         let message = try step(.cgroup) { () throws(SystemError) in try receiveMessage(peer, limit: 64) }
-        guard var message, message.bytes == group else {
+        guard var message, message.bytes.count == 2, message.bytes[0] == made else {
             throw RuntimeFailure(.cgroup, "the parent ended while the container was being made")
+        }
+        if message.bytes[1] > 0, let network = message.descriptors.take() {
+            try step(.namespaces) { () throws(SystemError) in try enter(.network, of: network.raw) }
         }
         try step(.cgroup) { () throws(SystemError) in
             while let file = message.descriptors.take() { try writeAll(file.raw, "0") }

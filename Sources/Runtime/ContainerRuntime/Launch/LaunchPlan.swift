@@ -138,6 +138,14 @@ struct LaunchPlan: Sendable {
         created.contains(.mount) && joined.allSatisfy { [.network, .ipc, .uts].contains($0.kind) }
     }
 
+    /// Takes the network namespace from what the process makes by itself, where it was begun already and will belong to the
+    /// right user namespace.
+    mutating func leaveNetwork(to network: NetworkUnderway?) -> NetworkUnderway? {
+        guard let network, created.contains(.network), !created.contains(.user) else { return nil }
+        created.remove(.network)
+        return network
+    }
+
     /// The lines of `/proc/<pid>/timens_offsets`; time_namespaces(7).
     private static func text(_ offsets: [String: RuntimeSpec.TimeOffset]) -> String {
         offsets.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()

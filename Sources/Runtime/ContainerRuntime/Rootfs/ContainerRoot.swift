@@ -58,6 +58,14 @@ struct ContainerRoot: ~Copyable {
         try Linux.open(in: raw, path.relative, flags)
     }
 
+    /// Whether no link is on the way to a path, as far as that is there.
+    func isPlain(_ path: String) -> Bool {
+        do {
+            _ = try Linux.open(in: raw, path.relative, O_PATH, resolve: [.inRoot, .noMagicLinks, .noSymlinks])
+            return true
+        } catch { return error.errno == ENOENT }
+    }
+
     /// A directory, made with those above it where they are missing.
     ///
     /// - Parameter links: how many links that lead nowhere yet may be on the way.

@@ -121,6 +121,9 @@ struct PlannedMount: Sendable, Equatable {
         }
     }
 
+    /// Whether it shows the network namespace it is made in.
+    var showsNetwork: Bool { if case .fileSystem(type: "sysfs", _) = kind { true } else { false } }
+
     /// Whether it is a read-only tmpfs, which has to hold the places of other mounts before it is one.
     var becomesReadOnlyLate: Bool {
         guard case .fileSystem(type: "tmpfs", _) = kind else { return false }

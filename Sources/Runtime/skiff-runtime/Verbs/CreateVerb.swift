@@ -73,7 +73,10 @@ struct ContainerRequest {
     ///   - detached: whether nobody stays to relay a terminal.
     ///   - thenEnds: whether the program ends with it, and this does not return.
     func make(_ context: RuntimeContext, detached: Bool, thenEnds: Bool = false) throws -> Made {
-        let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json")
+        var network: NetworkUnderway?
+        let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json") {
+            if !context.isRootless { network = ContainerLaunch.beginNetwork(for: $0) }
+        }
         var spec = document.spec
         guard var process = spec.process else { throw RuntimeFailure(.specification, "process: missing") }
         context.keepOutOfMemoryScore(of: &process)
@@ -99,6 +102,7 @@ struct ContainerRequest {
             launch.keepsSessionKeyring = keepsSessionKeyring
             launch.bundle = bundle
             launch.seal = context.seal
+            launch.network = network
             let gate = try makeFIFO(context.states.fifo(id))
             launch.gate = .fifo(gate.raw)
             var cgroup: Cgroup
