@@ -79,7 +79,7 @@ struct WaitingMountsTests {
         func allows(_ mounts: [Mount], device: String = "/dev/null", links: [String] = []) throws -> Bool {
             var waiting = try waiting(mounts)
             for number in mounts.indices { _ = waiting.turn(of: number) { _ in true } }
-            return waiting.allowDevices([.init(type: "c", path: device, major: 1, minor: 3)]) { !links.contains($0) }
+            return waiting.allowsDevices([.init(type: "c", path: device, major: 1, minor: 3)]) { !links.contains($0) }
         }
         #expect(try allows([Self.sysfs]))
         #expect(try !allows([Self.sysfs], device: "/sys/null"))

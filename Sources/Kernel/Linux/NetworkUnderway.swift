@@ -10,44 +10,51 @@ internal import CLinux
 /// The helper is a copy of this process and not a thread of it: of memory that two processors use, each page that is written to
 /// for the first time has to be told to the other one, 11 µs on a virtual machine where all else about it is one.
 public final class NetworkUnderway: Sendable {
-    private let channel: OwnedDescriptor
-    private let helper: PidFD
+    /// Where the helper answers, and its number; -1 and 0 where there is none.
+    private let channel: Int32
+    private let helper: pid_t
 
-    /// Begins one; nil where no process can be made.
+    /// None at all: an optional's type would be made at run time for it.
+    public init() { (channel, helper) = (-1, 0) }
+
+    private init(channel: Int32, helper: pid_t) { (self.channel, self.helper) = (channel, helper) }
+
+    deinit {
+        settle()
+        if channel >= 0 { _ = close(channel) }
+    }
+
+    /// Begins one, or none where no process can be made.
     ///
     /// Only in a process of one thread. C functions: `clone3`, `unshare(CLONE_NEWNET)`.
-    public static func begin() -> NetworkUnderway? {
-        guard let pair = try? SocketPair(.messages) else { return nil }
-        let ends = pair.release()
-        let ours = OwnedDescriptor(owning: ends.first), theirs = OwnedDescriptor(owning: ends.second)
-        guard let cloned = try? clone([]) else { return nil }
+    public static func begin() -> NetworkUnderway {
+        guard let ends = try? SocketPair(.messages).release() else { return NetworkUnderway() }
+        guard let cloned = try? clone([]) else {
+            _ = close(ends.first)
+            _ = close(ends.second)
+            return NetworkUnderway()
+        }
         if cloned.isChild {
             do throws(SystemError) {
                 try leave(.network)
                 let socket = try anySocket()
-                try sendMessage(theirs.raw, [0], descriptors: [socket.raw])
+                try sendMessage(ends.second, [0], descriptors: [socket.raw])
             } catch {
-                try? sendMessage(theirs.raw, [UInt8(truncatingIfNeeded: error.errno)])
+                try? sendMessage(ends.second, [UInt8(truncatingIfNeeded: error.errno)])
             }
             exitNow(0)
         }
+        _ = close(ends.second)
+        _ = close(cloned.pidfd)
         ProcessorSet.keepApart(cloned.pid)
-        return NetworkUnderway(ours, PidFD(owning: OwnedDescriptor(owning: cloned.pidfd)))
+        return NetworkUnderway(channel: ends.first, helper: cloned.pid)
     }
 
-    private init(_ channel: consuming OwnedDescriptor, _ helper: consuming PidFD) {
-        self.channel = channel
-        self.helper = helper
-    }
-
-    deinit { settle() }
-
-    /// Waits until the helper has ended, which it does by itself, and reaps it: for who ends without taking apart what it holds.
-    public func settle() { _ = try? helper.wait() }
+    public var isBegun: Bool { channel >= 0 }
 
     /// Waits for the namespace; once.
     public func finish() throws(SystemError) -> NewNetwork {
-        guard var message = try receiveMessage(channel.raw, limit: 1) else {
+        guard var message = try receiveMessage(channel, limit: 1) else {
             throw SystemError("unshare", errno: EPIPE, subject: "net namespace")
         }
         guard let socket = message.descriptors.take() else {
@@ -55,6 +62,9 @@ public final class NetworkUnderway: Sendable {
         }
         return NewNetwork(socket: socket)
     }
+
+    /// Waits until the helper has ended, which it does by itself, and reaps it: for who ends without taking apart what it holds.
+    public func settle() { if helper > 0 { _ = try? waitForChild(helper) } }
 }
 
 /// A network namespace that only a socket is in yet.

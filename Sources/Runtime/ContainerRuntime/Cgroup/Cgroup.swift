@@ -147,12 +147,20 @@ public struct Cgroup: Sendable {
     /// Makes what a process is born in, where the rest can be made while it sets itself up: on v1, where it is to join each
     /// hierarchy by itself; ``finish(_:)`` does that.
     ///
-    /// On a failure nothing is left.
+    /// On a failure nothing is left. Whether the group is another's is not known yet.
     ///
     /// - Returns: false where there is no such part, and nothing was done.
     public func begin() throws(RuntimeFailure) -> Bool {
         try step(.cgroup) { () throws(SystemError) in try driver.begin() }
     }
+
+    /// Refuses a group that was begun and is another's, whose processes would be killed with it.
+    public func refuseInUse() throws(RuntimeFailure) {
+        try step(.cgroup) { () throws(SystemError) in try driver.refuseInUse() }
+    }
+
+    /// Removes what ``begin()`` has made, where nobody is in it.
+    public func abandon() { driver.abandon() }
 
     /// Makes the rest and sets the limits; on a failure what there is of the group is the caller's to remove, once the
     /// process has ended.
@@ -328,6 +336,9 @@ protocol CgroupDriver: Sendable {
     func create(taking given: Bool) throws(SystemError)
     /// The first part of it; see ``Cgroup/begin()``.
     func begin() throws(SystemError) -> Bool
+    /// Refuses one that is there and in use.
+    func refuseInUse() throws(SystemError)
+    func abandon()
     /// The second part.
     func finish() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
@@ -350,6 +361,8 @@ protocol CgroupDriver: Sendable {
 
 extension CgroupDriver {
     func begin() throws(SystemError) -> Bool { false }
+    func refuseInUse() throws(SystemError) {}
+    func abandon() {}
     func finish() throws(SystemError) {}
     func takeBack(_ pid: pid_t) throws(SystemError) {}
     func outOfMemoryKillsAround() -> UInt64? { nil }

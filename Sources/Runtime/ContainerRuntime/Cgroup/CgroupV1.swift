@@ -22,12 +22,14 @@ struct CgroupV1: CgroupDriver {
     }
 
     func begin() throws(SystemError) -> Bool {
-        try refuseInUse()
-        try make { (made) throws(SystemError) in
-            if !layout.unified.isEmpty { try createUnified(&made) }
-        }
+        if layout.unified.isEmpty { return true }
+        // A process is never born among another container's.
+        if exists(layout.unified + path) { try refuseInUse() }
+        try make { (made) throws(SystemError) in try createUnified(&made) }
         return true
     }
+
+    func abandon() { if !layout.unified.isEmpty { try? unlink(layout.unified + path, directory: true) } }
 
     func finish() throws(SystemError) {
         try make { (made) throws(SystemError) in
@@ -105,7 +107,7 @@ struct CgroupV1: CgroupDriver {
     }
 
     /// What is there before may be another container's.
-    private func refuseInUse() throws(SystemError) {
+    func refuseInUse() throws(SystemError) {
         for hierarchy in layout.hierarchies where exists(hierarchy.mountPoint + path) {
             try refuseInUse(hierarchy.mountPoint + path)
         }

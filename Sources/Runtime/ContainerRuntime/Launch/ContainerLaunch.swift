@@ -63,7 +63,7 @@ public struct ContainerLaunch: Sendable {
     /// The network namespace to join instead of what the document says.
     public var networkNamespace: Int32?
     /// The new network namespace the document asks for, where it was begun already: ``beginNetwork(for:)``.
-    public var network: NetworkUnderway?
+    public var network = NetworkUnderway()
     /// The compiled filter, `struct sock_filter` after another; nil for none.
     public var filter: [UInt8]? {
         get { instructions.isEmpty ? nil : instructions }
@@ -110,12 +110,12 @@ public struct ContainerLaunch: Sendable {
         in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil,
         meanwhile: (pid_t?) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
-        var plan = try LaunchPlan(self)
+        var plan = try LaunchPlan(self), network = network
         let isLate = finish != nil && plan.allowsLateGroup
         // Where there is something to be done meanwhile, the process makes what it can by itself. What an ordinary user's
         // needs of the host's mounts it has rights to in its own mount namespace only.
         let isApart = isLate || gate.isFifo && plan.leavesByItself && !plan.created.contains(.user)
-        let awaited = isApart ? plan.leaveNetwork(to: network) : nil
+        let networkComes = isApart && plan.leaveNetwork(to: network)
         if let finish, !isLate { try finish() }
         let membership =
             isLate ? cgroup.birth() : try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
@@ -138,6 +138,12 @@ public struct ContainerLaunch: Sendable {
         // Only a child that waits can be moved before it looks at where it is.
         duties.adopter = plan.mappings != nil || passesOn ? membership.adopter : nil
         let birthplace = duties.adopter == nil ? membership.birthplace : nil
+        // Not in the child: each value that is taken over there is a page of memory copied for its count.
+        let child = ContainerChild(
+            launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
+            devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
+            entersProcessesLate: home.isRefused, shared: shared, leavesByItself: isApart, joinsLate: isLate,
+            networkComes: networkComes)
         let cloned: Cloned
         do throws(RuntimeFailure) {
             cloned = try step(.namespaces) { () throws(SystemError) in
@@ -148,17 +154,13 @@ public struct ContainerLaunch: Sendable {
             throw Self.explain(error, inUserNamespace: plan.created.contains(.user) || joined.user != nil)
         }
         if cloned.isChild {
-            let child = ContainerChild(
-                launch: self, plan: plan, membership: membership, joined: joined, home: home, sources: sources,
-                devices: devices, interfaces: duties.interfaces, passesOn: passesOn,
-                entersProcessesLate: home.isRefused, shared: shared, leavesByItself: isApart, joinsLate: isLate,
-                networkComes: awaited != nil)
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
         if isApart { ProcessorSet.keepApart(cloned.pid) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties, network: awaited) {
+        if !networkComes { network = NetworkUnderway() }
+        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties, network: network) {
             () throws(RuntimeFailure) -> Cgroup.Membership? in
             guard isLate, let finish else { return nil }
             try finish()

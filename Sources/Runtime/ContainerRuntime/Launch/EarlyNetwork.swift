@@ -8,8 +8,8 @@ extension ContainerLaunch {
     /// to belong to. Who guesses wrong has made one for nothing: the launch looks at what the document says.
     ///
     /// - Parameter text: the document, whole.
-    public static func beginNetwork(for text: [UInt8]) -> NetworkUnderway? {
-        seemsToOwnNetwork(text) ? NetworkUnderway.begin() : nil
+    public static func beginNetwork(for text: [UInt8]) -> NetworkUnderway {
+        seemsToOwnNetwork(text) ? .begin() : NetworkUnderway()
     }
 
     static func seemsToOwnNetwork(_ text: [UInt8]) -> Bool {

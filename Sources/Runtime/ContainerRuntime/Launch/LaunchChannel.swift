@@ -36,7 +36,7 @@ struct LaunchChannel: ~Copyable {
 
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
-        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties, network: NetworkUnderway? = nil,
+        pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties, network: NetworkUnderway = NetworkUnderway(),
         finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil },
         meanwhile: (pid_t) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
@@ -177,12 +177,12 @@ struct LaunchChannel: ~Copyable {
 
     /// Finishes what the child waits for, and hands it over.
     private static func finish(
-        _ network: NetworkUnderway?, _ finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership?, for child: Int32
+        _ network: NetworkUnderway, _ finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership?, for child: Int32
     ) throws(RuntimeFailure) {
         let group = try finishGroup()
         var files: [Int32] = []
         if let group { for file in group.tasks { files.append(file.raw) } }
-        guard let network else {
+        guard network.isBegun else {
             if group != nil { try hand(files, networks: 0, to: child) }
             return
         }

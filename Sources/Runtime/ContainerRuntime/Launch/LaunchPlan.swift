@@ -140,10 +140,12 @@ struct LaunchPlan: Sendable {
 
     /// Takes the network namespace from what the process makes by itself, where it was begun already and will belong to the
     /// right user namespace.
-    mutating func leaveNetwork(to network: NetworkUnderway?) -> NetworkUnderway? {
-        guard let network, created.contains(.network), !created.contains(.user) else { return nil }
+    ///
+    /// - Returns: whether it comes from there.
+    mutating func leaveNetwork(to network: NetworkUnderway) -> Bool {
+        guard network.isBegun, created.contains(.network), !created.contains(.user) else { return false }
         created.remove(.network)
-        return network
+        return true
     }
 
     /// The lines of `/proc/<pid>/timens_offsets`; time_namespaces(7).

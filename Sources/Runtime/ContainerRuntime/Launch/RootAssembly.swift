@@ -33,7 +33,7 @@ extension ContainerChild {
             }
             try perform(number, mounts, in: root, &procfs)
         }
-        if !waiting.allowDevices(launch.spec.linux.devices, isPlain: { root.isPlain($0) }) {
+        if !waiting.allowsDevices(launch.spec.linux.devices, isPlain: { root.isPlain($0) }) {
             try catchUp(&waiting, mounts, in: root, &procfs, peer)
         }
         try makeDevices(in: root)

@@ -53,7 +53,7 @@ struct WaitingMounts {
     }
 
     /// Whether device nodes can be made ahead of those that wait.
-    func allowDevices(_ devices: [RuntimeSpec.Device], isPlain: (String) -> Bool) -> Bool {
+    func allowsDevices(_ devices: [RuntimeSpec.Device], isPlain: (String) -> Bool) -> Bool {
         numbers.isEmpty
             || devices.allSatisfy { $0.path.parentAndName.parent == "/dev/" } && !isNear("/dev") && isPlain("/dev")
     }

@@ -73,7 +73,7 @@ struct ContainerRequest {
     ///   - detached: whether nobody stays to relay a terminal.
     ///   - thenEnds: whether the program ends with it, and this does not return.
     func make(_ context: RuntimeContext, detached: Bool, thenEnds: Bool = false) throws -> Made {
-        var network: NetworkUnderway?
+        var network = NetworkUnderway()
         let (document, text) = try readRuntimeDocument(config ?? bundle + "/config.json") {
             if !context.isRootless { network = ContainerLaunch.beginNetwork(for: $0) }
         }
@@ -88,7 +88,7 @@ struct ContainerRequest {
         let rootfs = spec.root.path.hasPrefix("/") ? spec.root.path : bundle + "/" + spec.root.path
         try context.states.reserve(id)
         context.log.debug("container \(id) of bundle \(bundle)")
-        var made: Cgroup?
+        var begun: Cgroup?, made: Cgroup?
         do {
             if let manager = context.serviceManager {
                 manager.introduce(to: &spec, from: try makeNotificationFolder(context.states.notifications(id)))
@@ -108,13 +108,18 @@ struct ContainerRequest {
             var cgroup: Cgroup
             let isBegun: Bool
             (cgroup, isBegun) = try ContainerGroup.begin(spec, id: id, context)
-            made = cgroup
+            if isBegun { begun = cgroup } else { made = cgroup }
             context.log.debug("cgroup \(cgroup.path) made")
             var state = ContainerState(id: id, bundle: bundle, cgroup: cgroup.path, rootfs: rootfs, spec: spec)
             state.hierarchies = cgroup.layout.record
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             let resources = spec.linux.resources
-            func finish() throws(RuntimeFailure) { try cgroup.finish(resources) }
+            func finish() throws(RuntimeFailure) {
+                // Until then it may be another container's.
+                try cgroup.refuseInUse()
+                made = cgroup
+                try cgroup.finish(resources)
+            }
             var records = ContainerRecords(state, in: context.states, pidFile: pidFile)
             var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil) {
                 (pid) throws(RuntimeFailure) in
@@ -139,7 +144,7 @@ struct ContainerRequest {
                 try records.commit(for: running.pid)
                 if thenEnds {
                     // Who has kept a group of systemd's open until now ends with the last that knows of it.
-                    made = nil
+                    (begun, made) = (nil, nil)
                     cgroup.settle()
                     endProgram(keeping: launch)
                 }
@@ -150,6 +155,7 @@ struct ContainerRequest {
                 throw error
             }
         } catch {
+            if made == nil { begun?.abandon() }
             context.discard(id, made)
             throw error
         }
