@@ -60,7 +60,7 @@ struct ExecRoutes: Sendable {
             // The head is out: only now does the process begin, so that no byte of it shares a segment with the head.
             guard let descriptor else {
                 try await start.begin()
-                return connection.finish()
+                return await connection.finish()
             }
             let relay = Relay(
                 connection: connection, forwardsInput: snapshot.request.attachStdin, endsWithInput: tty,

@@ -42,8 +42,8 @@ struct Relay: Sendable {
                 }
                 group.addTask {
                     await carryOutput(inbound)
-                    connection.finish()
-                    return .outputEnded
+                    await connection.finish()
+                    return nil
                 }
                 var end: End?
                 while let next = try await group.next() { end = end ?? next }
@@ -87,8 +87,9 @@ struct Relay: Sendable {
                 open = false
             }
             if detached {
-                connection.finish()
+                // First: what has not left for the client by now must not keep the process waiting.
                 try? await stream.close()
+                await connection.finish()
                 return .detached
             }
         }
