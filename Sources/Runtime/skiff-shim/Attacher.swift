@@ -67,7 +67,7 @@ final class Attacher {
         cancelDeadline()
         queue = []
         queued = 0
-        // Both directions: the peer may hold a duplicate of nothing, but a reader must see the end now.
+        // Not by closing alone: who handed this socket over may hold a duplicate, and a reader must see the end now.
         shutDown(socket.raw, reading: true, writing: true)
         let (drained, closed) = (onDrained, onClosed)
         (onDrained, onInput, onClosed, onImpatience) = (nil, nil, nil, nil)

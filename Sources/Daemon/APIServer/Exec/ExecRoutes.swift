@@ -64,7 +64,7 @@ struct ExecRoutes: Sendable {
             }
             let relay = Relay(
                 connection: connection, forwardsInput: snapshot.request.attachStdin, endsWithInput: tty,
-                detachKeys: tty ? keys : nil)
+                detachKeys: tty ? keys : nil, ended: { await start.ended() })
             async let began: Void = start.begin()
             let end = try await relay.run(descriptor)
             try await began
