@@ -141,9 +141,10 @@ final class Attacher {
         }
     }
 
-    /// Nobody reads here any more; what was typed before that still waits in the socket and belongs to the process.
+    /// Nobody reads here any more; what was typed before that still waits in the socket and belongs to the process,
+    /// unless that has ended.
     private func abandonOutput() {
-        guard order.input, !inputHasEnded else { return close() }
+        guard order.input, !inputHasEnded, !endsWhenEmpty else { return close() }
         outputIsGone = true
         cancelDeadline()
         queue = []
