@@ -337,8 +337,8 @@ let package = Package(
         .testTarget(
             name: "APIServerTests",
             dependencies: [
-                "APIServer", "Builder", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON", "OCI",
-                nioCore, nioHTTP1,
+                "APIServer", "Builder", "CLinux", "DockerAPI", "Engine", "Failures", "HTTPServer", "Images", "JSON",
+                "Linux", "OCI", logging, nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: strict),
     ],

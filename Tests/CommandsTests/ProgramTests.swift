@@ -41,9 +41,9 @@ struct ProgramTests {
     }
 
     /// An engine with one image and containers that say something and end.
-    private func engine(exitCode: Int = 0, startFailure: String? = nil, requests: RequestLog = RequestLog()) throws
-        -> FakeEngine
-    {
+    private func engine(
+        exitCode: Int = 0, startFailure: String? = nil, exec: String = "{}", requests: RequestLog = RequestLog()
+    ) throws -> FakeEngine {
         try FakeEngine { socket in
             while true {
                 let head = FakeEngine.head(socket)
@@ -83,6 +83,16 @@ struct ProgramTests {
                         FakeEngine.send(socket, "HTTP/1.1 204 No Content\r\n\r\n")
                     }
                     requests.start()
+                } else if path.hasPrefix("POST /containers/boat/exec") {
+                    FakeEngine.answer(socket, "201 Created", #"{"Id":"e1"}"#)
+                } else if path.hasPrefix("POST /exec/e1/start") {
+                    FakeEngine.send(
+                        socket,
+                        "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\r\n")
+                    try? writeAll(socket, StdcopyFrame(stream: .stdout, payload: Array("in\n".utf8)).bytes)
+                    return
+                } else if path.hasPrefix("GET /exec/e1/json") {
+                    FakeEngine.answer(socket, "200 OK", exec)
                 } else if path.hasPrefix("GET /containers/json") {
                     FakeEngine.answer(
                         socket, "200 OK",
@@ -109,6 +119,20 @@ struct ProgramTests {
                 "POST /containers/create", "POST /containers/c0ffee/attach?stream=1&stdout=1&stderr=1",
                 "POST /containers/c0ffee/wait?condition=next-exit", "POST /containers/c0ffee/start",
             ])
+    }
+
+    @Test(
+        "exec ends with the command's code, and with an error where the engine knows none",
+        arguments: [
+            (#"{"Running":false,"ExitCode":0}"#, 0, false), (#"{"Running":false,"ExitCode":4}"#, 4, false),
+            (#"{"Running":true,"ExitCode":null}"#, 1, true), (#"{"Running":true,"ExitCode":0}"#, 1, true),
+            (#"{"Running":false,"ExitCode":null}"#, 1, true),
+        ] as [(String, Int32, Bool)])
+    func execEnds(state: String, code: Int32, isUnknown: Bool) throws {
+        let outcome = run(try engine(exec: state), "exec", "boat", "echo", "in")
+        #expect(outcome.code == ExitCode(code))
+        #expect(outcome.output == "in\n")
+        #expect(outcome.error.contains("the engine knows no exit code") == isUnknown)
     }
 
     @Test("run -d prints the id")

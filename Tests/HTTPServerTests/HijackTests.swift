@@ -269,6 +269,44 @@ import Testing
     }
 }
 
+/// More than a socket holds, so that the end of it waits in the server for a client that has not read the beginning.
+@Suite struct LargeAnswerTests {
+    private static func expectWhole(_ client: SocketClient, _ hasBegun: ConditionLock<Bool>? = nil) throws {
+        _ = try client.read(until: "\r\n\r\n")
+        if let hasBegun {
+            #expect(hasBegun.lock(whenValue: true, timeoutSeconds: 180))
+            hasBegun.unlock()
+        }
+        let size = TestResponder.large.readableBytes
+        #expect(try client.read(count: size + 1).count == size)
+    }
+
+    @Test(arguments: [true, false])
+    func aConnectionThatWasTakenOverEndsBehindItsLastByte(halfClosed: Bool) async throws {
+        let finishing = ConditionLock(value: false)
+        try await withServer(
+            linger: .zero,
+            onStreamEnd: {
+                finishing.lock(); finishing.unlock(withValue: true)
+            }
+        ) { path in
+            let client = try SocketClient(path: path)
+            try client.send("POST /large\(halfClosed ? "?behind-input=1" : "") HTTP/1.1\r\nHost: d\r\n\r\n")
+            if halfClosed { client.finish() }
+            try Self.expectWhole(client, finishing)
+        }
+    }
+
+    @Test(arguments: [true, false]) func anAnswerThatIsTheLastLeavesWhole(halfClosed: Bool) async throws {
+        try await withServer(linger: .zero) { path in
+            let client = try SocketClient(path: path)
+            try client.send("GET /large HTTP/1.1\r\nHost: d\r\n\(halfClosed ? "" : "Connection: close\r\n")\r\n")
+            if halfClosed { client.finish() }
+            try Self.expectWhole(client)
+        }
+    }
+}
+
 private struct Late: Error {}
 
 /// Counts what is poured into it and adds it up, with a window that is emptied by somebody else, as a slow reader does.
@@ -312,6 +350,8 @@ private final class CountingSink: BodySink {
 private struct TestResponder: Responder {
     let onStreamEnd: @Sendable () -> Void
 
+    static let large = ByteBuffer(repeating: 0x61, count: 8 << 20)
+
     func respond(to request: Request) async -> Reply {
         switch request.path {
         case "/ping": return Reply(.ok, body: .bytes(ByteBuffer(string: "OK")))
@@ -324,8 +364,22 @@ private struct TestResponder: Responder {
                 .custom(code: 101, reasonPhrase: "UPGRADED"),
                 body: .takeOver { raw in
                     try await raw.write(ByteBuffer(string: "bye"))
-                    raw.closeOutput()
+                    await raw.closeOutput()
                     while try await raw.read() != nil {}
+                })
+        case "/large":
+            guard request.method == .POST else { return Reply(.ok, body: .bytes(Self.large)) }
+            let isBehindInput = request.query["behind-input"] != nil
+            return Reply(
+                .ok,
+                body: .takeOver { [onStreamEnd] raw in
+                    if isBehindInput { while try await raw.read() != nil {} }
+                    // In one write, which returns before the client has read any of it.
+                    try await raw.write(Self.large)
+                    async let finished: Void = raw.finish()
+                    try await raw.eventLoop.submit {}.get()
+                    onStreamEnd()
+                    await finished
                 })
         case "/pour":
             let sink = CountingSink(
@@ -379,7 +433,7 @@ private struct TestResponder: Responder {
                     try await raw.write(bytes)
                 }
                 try await raw.write(ByteBuffer(string: "<end of \(count)>"))
-                raw.closeOutput()
+                await raw.closeOutput()
             })
     }
 
@@ -393,7 +447,8 @@ private struct TestResponder: Responder {
 
 /// Runs `body` against a server on a socket of its own, then shuts the server down and waits for it.
 private func withServer(
-    onStreamEnd: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable (String) throws -> Void
+    linger: TimeAmount = HTTPLimits().linger, onStreamEnd: @escaping @Sendable () -> Void = {},
+    _ body: @escaping @Sendable (String) throws -> Void
 ) async throws {
     let path = "/tmp/skiff-http-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -409,6 +464,7 @@ private func withServer(
     defer { unlink(path) }
     var limits = HTTPLimits()
     limits.fieldBytes = 4096
+    limits.linger = linger
     let server = Server(
         responder: TestResponder(onStreamEnd: onStreamEnd), limits: limits,
         group: .singletonMultiThreadedEventLoopGroup,

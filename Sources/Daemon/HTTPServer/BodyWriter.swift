@@ -38,31 +38,25 @@ public final class BodyWriter: Sendable {
 /// A connection that has been taken over: bytes both ways, each way closed by itself.
 public struct RawConnection: Sendable {
     let reader: ConnectionReader
-    let outbound: NIOAsyncChannelOutboundWriter<ConnectionOutput>
-    let channel: any Channel
-    let linger: TimeAmount
+    let end: OutputEnd
 
     /// The connection's event loop, on which a relay lives best.
-    public var eventLoop: any EventLoop { channel.eventLoop }
+    public var eventLoop: any EventLoop { end.channel.eventLoop }
 
     /// The next bytes from the client, nil when it has closed its sending side; one caller at a time.
     public func read() async throws -> ByteBuffer? { try await reader.nextBytes() }
 
     /// Sends bytes, waiting while the client is slower than we are.
-    public func write(_ bytes: ByteBuffer) async throws { try await outbound.write(.bytes(bytes)) }
+    public func write(_ bytes: ByteBuffer) async throws { try await end.outbound.write(.bytes(bytes)) }
 
-    /// Closes our sending side: the client sees the end and may still send.
-    public func closeOutput() { outbound.finish() }
+    /// Closes our sending side behind what was written: the client sees the end and may still send.
+    public func closeOutput() async { await end.close() }
 
-    /// Closes our sending side for good, and the connection when the client has not done so after a moment.
-    public func finish() {
-        outbound.finish()
-        let channel = channel
-        channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
-    }
+    /// Closes our sending side for good, and the connection when the client has not done so a moment after it has all.
+    public func finish() async { await end.finish() }
 
     /// Runs `action` when the connection is gone altogether, both ways.
     public func whenClosed(_ action: @escaping @Sendable () -> Void) {
-        channel.closeFuture.whenComplete { _ in action() }
+        end.channel.closeFuture.whenComplete { _ in action() }
     }
 }

@@ -25,8 +25,7 @@ struct Connection: Sendable {
                 } catch let error as HTTPParserError {
                     try await refuse(error, outbound)
                 }
-                outbound.finish()
-                await linger(reader)
+                await leave(reader, end(outbound))
             }
         } catch {
             logger.debug("connection ended", metadata: ["reason": "\(error)"])
@@ -50,9 +49,7 @@ struct Connection: Sendable {
         if case .takeOver(let body) = reply.body {
             guard try await reader.discardBody(upTo: limits.discardBytes) else { return false }
             try await outbound.write(.takeOver(Self.literalHead(reply)))
-            let raw = RawConnection(
-                reader: reader, outbound: outbound, channel: channel.channel, linger: limits.linger)
-            try await body(raw)
+            try await body(RawConnection(reader: reader, end: end(outbound)))
             return false
         }
         // The parser stops behind a request that offers an upgrade, so this answer is the connection's last.
@@ -138,12 +135,16 @@ struct Connection: Sendable {
         try await send(reply, bytes, asked, outbound)
     }
 
-    /// Reads on for a moment behind our end, so that closing with unread input does not destroy what was just sent.
-    private func linger(_ reader: ConnectionReader) async {
-        let channel = channel.channel
-        let timer = channel.eventLoop.scheduleTask(in: limits.linger) { channel.close(promise: nil) }
+    private func end(_ outbound: NIOAsyncChannelOutboundWriter<ConnectionOutput>) -> OutputEnd {
+        OutputEnd(outbound: outbound, channel: channel.channel, linger: limits.linger, drain: drain)
+    }
+
+    /// Ends our side, and reads on until a moment behind that, so that closing with unread input does not destroy what
+    /// was just sent.
+    private func leave(_ reader: ConnectionReader, _ end: OutputEnd) async {
+        async let timer = end.finish()
         while (try? await reader.nextBytes()) != nil {}
-        timer.cancel()
+        await timer.cancel()
     }
 
     /// The head of a take-over, byte for byte as the route gave it.

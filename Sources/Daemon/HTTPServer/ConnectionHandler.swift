@@ -22,6 +22,8 @@ enum ConnectionOutput: Sendable {
     /// The last bytes that are HTTP; from here on the socket is raw in both directions.
     case takeOver(ByteBuffer)
     case bytes(ByteBuffer)
+    /// Nothing by itself: it is written when everything before it is.
+    case flush
     /// Keep back what follows of the request's body, and mark the place.
     case holdBody
     /// Pour what was kept back and what follows into the sink; none is the connection's own task.
@@ -105,6 +107,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
             context.writeAndFlush(NIOAny(head), promise: promise)
         case .bytes(let bytes):
             context.write(NIOAny(bytes), promise: promise)
+        case .flush:
+            // Past the encoder as well, for as long as there is one.
+            if state.isRaw {
+                context.write(NIOAny(ByteBuffer()), promise: promise)
+            } else {
+                writeRaw(ByteBuffer(), context, promise)
+            }
         case .holdBody:
             perform(body.hold(), context)
             context.fireChannelReadComplete()

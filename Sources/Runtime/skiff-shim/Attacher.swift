@@ -67,7 +67,7 @@ final class Attacher {
         cancelDeadline()
         queue = []
         queued = 0
-        // Both directions: the peer may hold a duplicate of nothing, but a reader must see the end now.
+        // Not by closing alone: who handed this socket over may hold a duplicate, and a reader must see the end now.
         shutDown(socket.raw, reading: true, writing: true)
         let (drained, closed) = (onDrained, onClosed)
         (onDrained, onInput, onClosed, onImpatience) = (nil, nil, nil, nil)
@@ -141,9 +141,10 @@ final class Attacher {
         }
     }
 
-    /// Nobody reads here any more; what was typed before that still waits in the socket and belongs to the process.
+    /// Nobody reads here any more; what was typed before that still waits in the socket and belongs to the process,
+    /// unless that has ended.
     private func abandonOutput() {
-        guard order.input, !inputHasEnded else { return close() }
+        guard order.input, !inputHasEnded, !endsWhenEmpty else { return close() }
         outputIsGone = true
         cancelDeadline()
         queue = []

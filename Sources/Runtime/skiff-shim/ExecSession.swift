@@ -11,6 +11,7 @@ final class ExecSession {
     private let loop: EventLoop
     private var deadline: UInt64?
     private(set) var exit: ExitReport?
+    private var isAbandoned = false
     var isForgotten = false
 
     /// Its streams are delivered and gone.
@@ -60,13 +61,19 @@ final class ExecSession {
         streams.onIdle = { [unowned self] in onIdle?() }
     }
 
-    var isIdle: Bool { exit != nil && streams.isIdle }
+    var isIdle: Bool { (exit != nil || isAbandoned) && streams.isIdle }
 
     /// The process was reaped: deliver what is left, for a while.
     func ended(_ report: ExitReport) {
         exit = report
         deadline = loop.after(Self.drainTime) { [unowned self] in finish() }
         streams.drain()
+    }
+
+    /// Nobody waits for its end any more: deliver what has come, unless that happens already.
+    func abandon() {
+        isAbandoned = true
+        if exit == nil { finish() }
     }
 
     private func finish() {

@@ -32,6 +32,9 @@ final class ProcessStreams {
     private var isDraining = false
     private var isFinished = false
 
+    /// What a pipe holds that nobody has made larger.
+    private static let pipeSize = 64 << 10
+
     /// Every output has ended; the attachers may still be draining.
     var onOutputEnd: (() -> Void)?
     /// An attacher was cut off because it read nothing for so many seconds.
@@ -88,8 +91,15 @@ final class ProcessStreams {
         if sources.isEmpty { onOutputEnd?() }
     }
 
-    /// The wait for output is over: whatever still comes is nobody's, and what came is with the log.
-    func endOutput() { for source in sources { end(source) } }
+    /// The wait for output is over: what has come is read, and whatever still comes is nobody's.
+    ///
+    /// A shim that got no processor for as long as the wait lasts may have read nothing yet.
+    func endOutput() {
+        for source in sources {
+            takeRest(of: source)
+            end(source)
+        }
+    }
 
     /// The process has ended and so has the wait for its output.
     func finish() {
@@ -106,29 +116,46 @@ final class ProcessStreams {
     // MARK: Output
 
     private func read(_ source: OutputSource) {
-        let room = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[StreamFrame.headerSize...])
+        guard let count = takeSome(of: source, atMost: EventLoop.readSize) else { return }
+        if count == 0 {
+            end(source)
+            if sources.isEmpty { onOutputEnd?() }
+        } else if !isDraining, attachers.contains(where: \.isBlocked) {
+            pause()
+        }
+    }
+
+    /// No more than a pipe holds: whoever writes to it may never stop.
+    private func takeRest(of source: OutputSource) {
+        var left = Self.pipeSize
+        while left > 0, let count = takeSome(of: source, atMost: min(left, EventLoop.readSize)), count > 0 {
+            left -= count
+        }
+    }
+
+    /// Reads once and hands it to the log and to everybody attached.
+    ///
+    /// - Returns: how many bytes, 0 at the end, nil when there are none now.
+    private func takeSome(of source: OutputSource, atMost limit: Int) -> Int? {
+        let start = StreamFrame.headerSize
+        let room = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[start..<(start + limit)])
         let count: Int
         do {
             count = try Linux.read(source.descriptor.raw, into: room)
         } catch {
-            if error.errno == EAGAIN { return }
             // A terminal whose last user is gone says EIO.
-            count = 0
+            return error.errno == EAGAIN ? nil : 0
         }
-        if count == 0 {
-            end(source)
-            if sources.isEmpty { onOutputEnd?() }
-            return
-        }
+        guard count > 0 else { return 0 }
         let payload = UnsafeRawBufferPointer(rebasing: room[..<count])
         log?.take(payload, source.stream)
-        guard !attachers.isEmpty else { return }
+        guard !attachers.isEmpty else { return count }
         StreamFrame.write(source.stream, count, into: loop.scratch)
         let frame = UnsafeRawBufferPointer(rebasing: loop.scratch[..<(StreamFrame.headerSize + count)])
         for attacher in attachers where attacher.wants(source.stream) {
             attacher.send(attacher.order.framed && !isTerminal ? frame : payload)
         }
-        if !isDraining, attachers.contains(where: \.isBlocked) { pause() }
+        return count
     }
 
     private func end(_ source: OutputSource) {

@@ -173,6 +173,12 @@ final class SupervisedContainer {
         return session.pid
     }
 
+    /// Waits no longer for execs that got away from the container's end.
+    func abandonExecs() {
+        for session in execs.values { session.abandon() }
+        if isIdle { onIdle?() }
+    }
+
     func signal(_ number: Int32, _ target: ShimRequest.SignalTarget) throws {
         switch target {
         case .initial:

@@ -19,7 +19,7 @@ final class Supervisor {
     private(set) var container: SupervisedContainer?
     private var collectors: [(connection: Connection, tag: UInt32)] = []
 
-    /// How long streams that nobody reads may keep a collected shim alive.
+    /// How long an exec that is in the container's cgroup no more may keep a collected shim alive.
     private static let lingering: Int64 = 30_000
 
     /// What keeps the shim's program from being overwritten by its container.
@@ -154,8 +154,9 @@ final class Supervisor {
         for (connection, tag) in collectors { connection.send(.done, tag: tag) }
         collectors = []
         if container.isIdle { return loop.stop() }
+        // Who has not read everything yet is waited for as long as its patience lasts.
         container.onIdle = { [unowned self] in loop.stop() }
-        _ = loop.after(Self.lingering) { [unowned self] in loop.stop() }
+        _ = loop.after(Self.lingering) { [unowned container] in container.abandonExecs() }
     }
 
     private func removeDirectory() {

@@ -35,7 +35,7 @@ struct ContainerStreams: Sendable {
         var reply = RawStream.head(exchange, tty: tty, bare: true)
         reply.body = .takeOver { [events] connection in
             if let replay { try await Self.send(replay, tty: tty, to: connection) }
-            guard let descriptor else { return connection.finish() }
+            guard let descriptor else { return await connection.finish() }
             let relay = Relay(
                 connection: connection, forwardsInput: request.stdin,
                 endsWithInput: tty || !container.config.stdinOnce, detachKeys: tty ? keys : nil)

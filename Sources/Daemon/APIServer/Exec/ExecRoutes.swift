@@ -60,11 +60,11 @@ struct ExecRoutes: Sendable {
             // The head is out: only now does the process begin, so that no byte of it shares a segment with the head.
             guard let descriptor else {
                 try await start.begin()
-                return connection.finish()
+                return await connection.finish()
             }
             let relay = Relay(
                 connection: connection, forwardsInput: snapshot.request.attachStdin, endsWithInput: tty,
-                detachKeys: tty ? keys : nil)
+                detachKeys: tty ? keys : nil, ended: { await start.ended() })
             async let began: Void = start.begin()
             let end = try await relay.run(descriptor)
             try await began

@@ -19,6 +19,10 @@ struct Relay: Sendable {
     let endsWithInput: Bool
     /// The keys to look for; nil without a terminal.
     let detachKeys: DetachSequence?
+    /// Returns when it is known how the process ended, or when the task that asks is called off.
+    ///
+    /// The output ends by another way, maybe first, and a client that has seen its end asks for the exit code at once.
+    var ended: @Sendable () async -> Void = {}
 
     /// - Parameter descriptor: the process's stream socket, taken over.
     func run(_ descriptor: Int32) async throws -> End {
@@ -33,17 +37,27 @@ struct Relay: Sendable {
         let stream = process.channel
         // A client that goes leaves behind what it sent: the process gets that before its stream is let go.
         let carried = connection.eventLoop.makePromise(of: Void.self)
-        connection.whenClosed { carried.futureResult.whenComplete { _ in stream.close(promise: nil) } }
+        let ending = Task { await ended() }
+        connection.whenClosed {
+            // Who has left waits for nothing; nor does the server for it.
+            ending.cancel()
+            carried.futureResult.whenComplete { _ in stream.close(promise: nil) }
+        }
         return try await process.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: End?.self) { group in
                 group.addTask {
                     defer { carried.succeed() }
-                    return try await carryInput(outbound, stream)
+                    return try await carryInput(outbound, stream, ending)
                 }
                 group.addTask {
                     await carryOutput(inbound)
-                    connection.finish()
-                    return .outputEnded
+                    await withTaskCancellationHandler {
+                        await ending.value
+                    } onCancel: {
+                        ending.cancel()
+                    }
+                    await connection.finish()
+                    return nil
                 }
                 var end: End?
                 while let next = try await group.next() { end = end ?? next }
@@ -67,9 +81,11 @@ struct Relay: Sendable {
     }
 
     /// Ends when the client closes its side; behind the end of output it only waits for that.
-    private func carryInput(_ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ stream: any Channel) async throws
-        -> End?
-    {
+    ///
+    /// - Parameter ending: what the end of output waits for, unless it is we who end it.
+    private func carryInput(
+        _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ stream: any Channel, _ ending: Task<Void, Never>
+    ) async throws -> End? {
         var keys = detachKeys
         var open = forwardsInput
         while let bytes = try await connection.read() {
@@ -87,14 +103,19 @@ struct Relay: Sendable {
                 open = false
             }
             if detached {
-                connection.finish()
+                ending.cancel()
+                // First: what has not left for the client by now must not keep the process waiting.
                 try? await stream.close()
+                await connection.finish()
                 return .detached
             }
         }
         guard forwardsInput else { return nil }
         outbound.finish()
-        if endsWithInput { try? await stream.close() }
+        if endsWithInput {
+            ending.cancel()
+            try? await stream.close()
+        }
         return nil
     }
 }

@@ -161,8 +161,6 @@ public final class ExecService: Sendable {
             let status = await running.exit
             exec.end(Int(status.code))
             self.tell(exec, "exec_die", ["exitCode": String(status.code)])
-            // Held until here: the other end sees its end of file only after the code is stored.
-            withExtendedLifetime(attachment) {}
         }
     }
 }
@@ -194,7 +192,7 @@ public final class ExecStart: Sendable {
 
     /// The stream as in `AttachedStream.socket`; nil when detached or taken.
     ///
-    /// Its end of file comes after the exit code is stored.
+    /// Its end of file may come before the exit code is stored: who tells it to somebody awaits ``ended()`` first.
     public func takeSocket() -> OwnedDescriptor? {
         guard let raw = stream?.take(), raw >= 0 else { return nil }
         return OwnedDescriptor(owning: raw)
@@ -209,4 +207,7 @@ public final class ExecStart: Sendable {
         let attachment = attachment.withLock { $0.take() }
         try await service.begin(exec, task, attachment)
     }
+
+    /// Returns when the exit code is stored, or when the waiting task is cancelled.
+    public func ended() async { _ = await exec.ended.value() }
 }

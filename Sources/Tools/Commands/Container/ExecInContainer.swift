@@ -84,6 +84,12 @@ enum ExecInContainer {
             return .success
         }
         let state = try client.json(Request(.get, "/exec/\(id)/json"))
-        return ExitCode(Int32(truncatingIfNeeded: state["ExitCode"]?.intValue ?? 0))
+        guard state["Running"]?.boolValue != true, let code = state["ExitCode"]?.intValue else {
+            throw Failure(
+                .internal,
+                "the output of exec \(id) ended and the engine knows no exit code: see with 'skiff top \(invocation.arguments[0])' whether it runs"
+            )
+        }
+        return ExitCode(Int32(truncatingIfNeeded: code))
     }
 }
