@@ -13,10 +13,17 @@ import Testing
 /// A relay behind a server, with a client on one side and the far end of a process's stream on the other.
 @Suite struct RelayTests {
     @Test func theOutputEndsForTheClientWhenItIsKnownHowTheProcessEnded() async throws {
-        let stored = Mutex(false)
-        let (seen, end) = try await withRelay(ended: { stored.withLock { $0 = true } }) { client, process in
+        let stored = Mutex(false), over = AsyncStream.makeStream(of: Void.self)
+        let ended = { @Sendable in
+            for await _ in over.stream {}
+            // Whoever does not wait for this is ahead of it by now.
+            for _ in 0..<10_000 { await Task.yield() }
+            stored.withLock { $0 = true }
+        }
+        let (seen, end) = try await withRelay(ended: ended) { client, process in
             try writeAll(process, "out")
             shutDown(process, reading: true, writing: true)
+            over.continuation.finish()
             let text = String(decoding: try readAll(client), as: UTF8.self)
             return (text: text, isStored: stored.withLock { $0 })
         }
