@@ -73,7 +73,7 @@ enum ContainerGroup {
         return .none(layout)
     }
 
-    /// Makes the group, or only what the process is born in, where the rest is left for ``Cgroup/finish(_:)``.
+    /// Makes the group, or only what the process is born in, where the rest is left for ``Cgroup/finish()``.
     ///
     /// - Returns: the group, and whether it is to be finished.
     static func begin(

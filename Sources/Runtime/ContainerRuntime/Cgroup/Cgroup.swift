@@ -145,7 +145,7 @@ public struct Cgroup: Sendable {
     }
 
     /// Makes what a process is born in, where the rest can be made while it sets itself up: on v1, where it is to join each
-    /// hierarchy by itself; ``finish(_:)`` does that.
+    /// hierarchy by itself; ``finish()`` does that.
     ///
     /// On a failure nothing is left. Whether the group is another's is not known yet.
     ///
@@ -154,19 +154,19 @@ public struct Cgroup: Sendable {
         try step(.cgroup) { () throws(SystemError) in try driver.begin() }
     }
 
-    /// Refuses a group that was begun and is another's, whose processes would be killed with it.
-    public func refuseInUse() throws(RuntimeFailure) {
-        try step(.cgroup) { () throws(SystemError) in try driver.refuseInUse() }
-    }
-
     /// Removes what ``begin()`` has made, where nobody is in it.
     public func abandon() { driver.abandon() }
 
-    /// Makes the rest and sets the limits; on a failure what there is of the group is the caller's to remove, once the
-    /// process has ended.
-    public func finish(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
+    /// Makes the rest; one that is another's is refused, and whatever fails, what was made here is removed.
+    ///
+    /// From then on the group is the caller's to remove, once the process has ended.
+    public func finish() throws(RuntimeFailure) {
+        try step(.cgroup) { () throws(SystemError) in try driver.finish() }
+    }
+
+    /// Sets the limits of a group that was finished.
+    public func limit(_ resources: RuntimeSpec.Resources) throws(RuntimeFailure) {
         try step(.cgroup) { () throws(SystemError) in
-            try driver.finish()
             try driver.apply(resources)
             try driver.restrictDevices(DeviceAccess.list(for: resources.devices))
         }
@@ -336,10 +336,8 @@ protocol CgroupDriver: Sendable {
     func create(taking given: Bool) throws(SystemError)
     /// The first part of it; see ``Cgroup/begin()``.
     func begin() throws(SystemError) -> Bool
-    /// Refuses one that is there and in use.
-    func refuseInUse() throws(SystemError)
     func abandon()
-    /// The second part.
+    /// The second part; one that is there and in use is refused.
     func finish() throws(SystemError)
     func apply(_ resources: RuntimeSpec.Resources) throws(SystemError)
     func restrictDevices(_ list: [DeviceAccess]) throws(SystemError)
@@ -361,7 +359,6 @@ protocol CgroupDriver: Sendable {
 
 extension CgroupDriver {
     func begin() throws(SystemError) -> Bool { false }
-    func refuseInUse() throws(SystemError) {}
     func abandon() {}
     func finish() throws(SystemError) {}
     func takeBack(_ pid: pid_t) throws(SystemError) {}

@@ -17,7 +17,7 @@ struct CgroupV1: CgroupDriver {
         if !given { try refuseInUse() }
         try make { (made) throws(SystemError) in
             if !layout.unified.isEmpty { try createUnified(&made) }
-            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+            for hierarchy in layout.hierarchies { _ = try create(in: hierarchy, &made) }
         }
     }
 
@@ -33,7 +33,9 @@ struct CgroupV1: CgroupDriver {
 
     func finish() throws(SystemError) {
         try make { (made) throws(SystemError) in
-            for hierarchy in layout.hierarchies { try create(in: hierarchy, &made) }
+            for hierarchy in layout.hierarchies where try !create(in: hierarchy, &made) {
+                try refuseInUse(hierarchy.mountPoint + path)
+            }
         }
     }
 
@@ -46,7 +48,10 @@ struct CgroupV1: CgroupDriver {
         }
     }
 
-    private func create(in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]) throws(SystemError) {
+    /// - Returns: whether it was not there before.
+    private func create(
+        in hierarchy: CgroupLayout.Hierarchy, _ made: inout [String]
+    ) throws(SystemError) -> Bool {
         let isCPUSet = hierarchy.controllers.contains("cpuset")
         let group = hierarchy.mountPoint + path
         var parent = hierarchy.mountPoint + parentPath
@@ -58,6 +63,7 @@ struct CgroupV1: CgroupDriver {
             isNew = try makeGroup(group, &made)
         }
         if isCPUSet { try inheritCPUs(group, isNew: isNew, from: parent, below: hierarchy.mountPoint) }
+        return isNew
     }
 
     /// The group right above, as its path.
@@ -107,7 +113,7 @@ struct CgroupV1: CgroupDriver {
     }
 
     /// What is there before may be another container's.
-    func refuseInUse() throws(SystemError) {
+    private func refuseInUse() throws(SystemError) {
         for hierarchy in layout.hierarchies where exists(hierarchy.mountPoint + path) {
             try refuseInUse(hierarchy.mountPoint + path)
         }

@@ -115,10 +115,10 @@ struct ContainerRequest {
             (state.scope, state.resctrl) = (cgroup.scope, cgroup.resctrl)
             let resources = spec.linux.resources
             func finish() throws(RuntimeFailure) {
-                // Until then it may be another container's.
-                try cgroup.refuseInUse()
+                try cgroup.finish()
+                // Until then it could be another container's.
                 made = cgroup
-                try cgroup.finish(resources)
+                try cgroup.limit(resources)
             }
             var records = ContainerRecords(state, in: context.states, pidFile: pidFile)
             var running = try launch.start(in: cgroup, finish: isBegun ? finish : nil) {
