@@ -64,15 +64,21 @@ public struct CgroupLayout: Sendable, Hashable {
     public var record: String {
         guard isV1 else { return "" }
         var record = ""
+        // Making it longer would let go of shorter ones.
+        record.reserveCapacity(64 * (hierarchies.count + 1))
         for hierarchy in hierarchies {
             var separator = ""
             for option in hierarchy.options {
                 record += separator + option
                 separator = ","
             }
-            record += ":" + hierarchy.mountPoint + " "
+            record += ":"
+            record += hierarchy.mountPoint
+            record += " "
         }
-        return record + ":" + unified
+        record += ":"
+        record += unified
+        return record
     }
 
     init(record: String) {

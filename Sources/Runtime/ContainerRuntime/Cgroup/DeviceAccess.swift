@@ -1,14 +1,9 @@
 internal import OCI
 
 /// One line of the device controller's list, in the kernel's own order of evaluation.
-struct DeviceAccess: Sendable, Hashable {
-    var allow: Bool
-    /// `a`, `b` or `c`.
-    var type: String
-    var major: Int64?
-    var minor: Int64?
-    var access: String
+typealias DeviceAccess = RuntimeSpec.Resources.DeviceRule
 
+extension DeviceAccess {
     /// The text of v1's `devices.allow` and `devices.deny`.
     var text: String {
         if type == "a" { return "a" }
@@ -19,8 +14,8 @@ struct DeviceAccess: Sendable, Hashable {
     ///
     /// The list always starts with "deny all": a document without rules is not an invitation (GHSA-g54h-m393-cpwq). Only a
     /// document that allows everything, a privileged container's, gets everything.
-    static func list(for rules: [RuntimeSpec.Resources.DeviceRule]) -> [DeviceAccess] {
-        var list = [DeviceAccess(allow: false, type: "a", access: "rwm")]
+    static func list(for rules: [DeviceAccess]) -> [DeviceAccess] {
+        var list = [DeviceAccess(allow: false)]
         func append(_ rule: DeviceAccess) {
             if rule.type == "a", rule.major == nil, rule.minor == nil {
                 // It makes what came before pointless, but a partial "all" does not.
@@ -37,12 +32,8 @@ struct DeviceAccess: Sendable, Hashable {
             }
             if !list.contains(rule) { list.append(rule) }
         }
-        for rule in rules {
-            append(
-                DeviceAccess(
-                    allow: rule.allow, type: rule.type, major: rule.major, minor: rule.minor, access: rule.access))
-        }
-        if list == [DeviceAccess(allow: true, type: "a", access: "rwm")] { return list }
+        for rule in rules { append(rule) }
+        if list == [DeviceAccess(allow: true)] { return list }
         for rule in required where !list.contains(rule) { list.append(rule) }
         return list
     }

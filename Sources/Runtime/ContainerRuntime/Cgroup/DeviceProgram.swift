@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Linux
+internal import OCI
 
 /// The device rules of a v2 group as a program the kernel asks at every open and mknod.
 ///

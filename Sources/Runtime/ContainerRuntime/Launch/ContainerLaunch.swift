@@ -161,10 +161,13 @@ public struct ContainerLaunch: Sendable {
         try home.leave()
         if !networkComes { network = NetworkUnderway() }
         return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties, network: network) {
-            () throws(RuntimeFailure) -> Cgroup.Membership? in
-            guard isLate, let finish else { return nil }
+            (hand) throws(RuntimeFailure) in
+            guard isLate, let finish else { return }
             try finish()
-            return try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+            let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
+            var files: [Int32] = []
+            for file in membership.tasks { files.append(file.raw) }
+            try withExtendedLifetime(membership) { () throws(RuntimeFailure) in try hand(files) }
         } meanwhile: { (pid) throws(RuntimeFailure) in
             try meanwhile(passesOn || shared != nil ? nil : pid)
         }

@@ -100,8 +100,9 @@ struct JoinedNamespaces: Sendable {
 
     /// In the child: joins all but the user namespace, in which it is, and those in which it was born.
     func enterAll(besides home: Home) throws(RuntimeFailure) {
-        let born = [.pid, .user] + home.left.map(\.kind)
-        for entry in entries where !born.contains(entry.kind) { try Self.enter(entry) }
+        for entry in entries where entry.kind != .pid && entry.kind != .user {
+            if !home.left.contains(where: { $0.kind == entry.kind }) { try Self.enter(entry) }
+        }
     }
 
     private static func enter(_ entry: Entry) throws(RuntimeFailure) {

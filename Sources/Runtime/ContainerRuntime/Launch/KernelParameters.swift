@@ -6,17 +6,13 @@ internal import OCI
 ///
 /// They are allowed only where the namespace they belong to is the container's own: security law 3 and CVE-2022-0811.
 struct KernelParameters: Sendable {
-    struct Parameter: Sendable {
-        /// As the document has it.
-        let name: String
-        /// The file below `sys/` of procfs.
-        fileprivate let path: String
-        fileprivate let value: String
-        /// The namespace it belongs to.
-        let kind: RuntimeSpec.Namespace.Kind
-    }
-
-    private(set) var list: [Parameter] = []
+    /// As the document has them, in order.
+    ///
+    /// Three lists of texts, and none of structures: its type would be made at run time.
+    private var names: [String] = []
+    /// The files below `sys/` of procfs.
+    private var paths: [String] = []
+    private var values: [String] = []
 
     /// - Parameter joinsNetwork: whether a network namespace is given beside the document.
     init(_ linux: RuntimeSpec.LinuxSettings, joinsNetwork: Bool) throws(RuntimeFailure) {
@@ -40,7 +36,18 @@ struct KernelParameters: Sendable {
                 throw RuntimeFailure(
                     .specification, "sysctl \"\(key)\" is not allowed in the host's \(kind.rawValue) namespace")
             }
-            list.append(Parameter(name: key, path: text, value: linux.sysctl[key] ?? "", kind: kind))
+            names.append(key)
+            paths.append(text)
+            values.append(linux.sysctl[key] ?? "")
+        }
+    }
+
+    /// Each with the namespace it belongs to.
+    func forEach(
+        _ body: (_ name: String, RuntimeSpec.Namespace.Kind) throws(RuntimeFailure) -> Void
+    ) throws(RuntimeFailure) {
+        for index in names.indices {
+            if let kind = Self.namespace(of: paths[index]) { try body(names[index], kind) }
         }
     }
 
@@ -62,23 +69,22 @@ struct KernelParameters: Sendable {
 
     /// - Parameter procfs: the container's, proven to be one.
     func write(_ procfs: Int32?) throws(RuntimeFailure) {
-        if list.isEmpty { return }
+        if names.isEmpty { return }
         guard let procfs else {
             throw RuntimeFailure(.sysctl, "the container has no /proc to set kernel parameters by")
         }
-        for parameter in list {
+        for index in names.indices {
+            let path = paths[index], value = values[index]
             try step(.sysctl) { () throws(SystemError) in
                 do throws(SystemError) {
                     let file = try open(
-                        in: procfs, "sys/" + parameter.path, O_WRONLY,
-                        resolve: [.beneath, .noSymlinks, .noMountCrossing])
-                    try writeAll(file.raw, parameter.value)
+                        in: procfs, "sys/" + path, O_WRONLY, resolve: [.beneath, .noSymlinks, .noMountCrossing])
+                    try writeAll(file.raw, value)
                 } catch {
                     // Its two numbers are groups, which have to be mapped.
-                    let groups = parameter.path == "net/ipv4/ping_group_range" && error.errno == EINVAL
+                    let groups = path == "net/ipv4/ping_group_range" && error.errno == EINVAL
                     throw error.about(
-                        "\(parameter.name)=\(parameter.value)"
-                            + (groups ? ", groups this user namespace does not map" : ""))
+                        "\(names[index])=\(value)" + (groups ? ", groups this user namespace does not map" : ""))
                 }
             }
         }

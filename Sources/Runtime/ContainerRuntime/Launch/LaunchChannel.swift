@@ -37,7 +37,9 @@ struct LaunchChannel: ~Copyable {
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
     consuming func follow(
         pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties, network: NetworkUnderway = NetworkUnderway(),
-        finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership? = { () throws(RuntimeFailure) in nil },
+        finishGroup: (_ hand: ([Int32]) throws(RuntimeFailure) -> Void) throws(RuntimeFailure) -> Void = {
+            (_) throws(RuntimeFailure) in
+        },
         meanwhile: (pid_t) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
         // Without this the end of file would never come.
@@ -177,15 +179,22 @@ struct LaunchChannel: ~Copyable {
 
     /// Finishes what the child waits for, and hands it over.
     private static func finish(
-        _ network: NetworkUnderway, _ finishGroup: () throws(RuntimeFailure) -> Cgroup.Membership?, for child: Int32
+        _ network: NetworkUnderway,
+        _ finishGroup: (_ hand: ([Int32]) throws(RuntimeFailure) -> Void) throws(RuntimeFailure) -> Void,
+        for child: Int32
     ) throws(RuntimeFailure) {
-        let group = try finishGroup()
-        var files: [Int32] = []
-        if let group { for file in group.tasks { files.append(file.raw) } }
-        guard network.isBegun else {
-            if group != nil { try hand(files, networks: 0, to: child) }
-            return
+        var isHanded = false
+        try finishGroup { (files) throws(RuntimeFailure) in
+            isHanded = true
+            try hand(files, network, to: child)
         }
+        if network.isBegun, !isHanded { try hand([], network, to: child) }
+    }
+
+    private static func hand(
+        _ files: [Int32], _ network: NetworkUnderway, to child: Int32
+    ) throws(RuntimeFailure) {
+        guard network.isBegun else { return try hand(files, networks: 0, to: child) }
         do throws(RuntimeFailure) {
             let made = try step(.namespaces) { () throws(SystemError) in try network.finish() }
             let namespace = try step(.namespaces) { () throws(SystemError) in try made.namespace() }

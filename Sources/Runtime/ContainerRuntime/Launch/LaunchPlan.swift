@@ -113,11 +113,12 @@ struct LaunchPlan: Sendable {
 
     /// Refuses what would be set in a namespace that is the container's by its path and the host's in truth: CVE-2022-0532.
     func refuseHostsNamespaces(_ joined: JoinedNamespaces) throws(RuntimeFailure) {
-        for parameter in parameters.list where try joined.isCallers(parameter.kind) {
+        try parameters.forEach { (name, kind) throws(RuntimeFailure) in
+            guard try joined.isCallers(kind) else { return }
             throw RuntimeFailure(
                 .specification,
-                "sysctl \"\(parameter.name)\" is not allowed in the host's \(parameter.kind.rawValue) namespace, which is "
-                    + "the one to be joined")
+                "sysctl \"\(name)\" is not allowed in the host's \(kind.rawValue) namespace, which is the one to be joined"
+            )
         }
         if hostname != nil || domainname != nil, try joined.isCallers(.uts) {
             throw RuntimeFailure(

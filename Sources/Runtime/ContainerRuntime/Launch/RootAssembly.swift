@@ -5,12 +5,12 @@ internal import OCI
 /// The container's root file system, put together in the new process.
 extension ContainerChild {
     func mountStep(_ peer: Int32) -> MountStep {
-        let namespaces = Set(launch.spec.linux.namespaces.map(\.kind))
+        let namespaces = launch.spec.linux.namespaces
         return MountStep(
             ownCgroupNamespace: plan.createsCgroupNamespace, cgroups: membership.layout, cgroupPath: membership.path,
             inUserNamespace: plan.mappings != nil || joined.user != nil, sources: sources,
-            parent: peer, procfs: shared?.procfs, sharesProcesses: !namespaces.contains(.pid),
-            sharesQueues: !namespaces.contains(.ipc))
+            parent: peer, procfs: shared?.procfs, sharesProcesses: !namespaces.contains { $0.kind == .pid },
+            sharesQueues: !namespaces.contains { $0.kind == .ipc })
     }
 
     /// The root file system with everything in it, and a procfs that is proven to be one.

@@ -1,4 +1,5 @@
 internal import DBus
+internal import OCI
 
 /// The device rules of a container as a unit has them.
 ///
