@@ -134,6 +134,7 @@ public struct ContainerLaunch: Sendable {
         if shared != nil { (duties.entry, duties.listenerWaits) = (.confined, plan.process.filtersLast) }
         let passesOn = joined.user != nil || home.isRefused
         duties.passesOn = passesOn
+        duties.isApart = isApart
         duties.ownerNamespaces = sources.ownerNamespaces
         // Only a child that waits can be moved before it looks at where it is.
         duties.adopter = plan.mappings != nil || passesOn ? membership.adopter : nil
@@ -156,7 +157,6 @@ public struct ContainerLaunch: Sendable {
         if cloned.isChild {
             runChild(channel) { (peer) throws(RuntimeFailure) in try child.run(peer) }
         }
-        if isApart { ProcessorSet.keepApart(cloned.pid) }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
         if !networkComes { network = NetworkUnderway() }

@@ -55,6 +55,7 @@ struct LaunchChannel: ~Copyable {
                 try adopter.adopt(pid)
                 try Self.letGo(ours.raw)
             }
+            if duties.isApart { ProcessorSet.keepApart(pid) }
             try Self.finish(network, finishGroup, for: ours.raw)
             try meanwhile(pid)
             var isLast = false

@@ -13,6 +13,8 @@ struct LaunchDuties {
     var entry = PidEntry.atBirth
     /// Whether the child waits at a gate: the exchange ends there instead of at `exec`.
     var gated = false
+    /// Whether the child goes on beside this process, and so on another processor, once it has its mappings.
+    var isApart = false
     /// Programs to run while the child stands there.
     var hooks: [HookRun] = []
     /// Interfaces to move into the child's network namespace.

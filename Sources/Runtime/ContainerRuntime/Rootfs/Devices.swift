@@ -47,7 +47,10 @@ struct DeviceStep {
     ) throws(SystemError) {
         let (parent, name) = device.path.parentAndName
         let directory = parent == "/dev/" ? try duplicate(dev) : try root.directory(parent)
-        if bindsFromHost, device.type != "p" { return try bind(device, mount, in: root) }
+        if bindsFromHost, device.type != "p" {
+            let place = try makePlace(for: device, name, in: directory.raw, of: root)
+            return try bind(device, mount, over: place.raw)
+        }
         let kind: Int32 =
             switch device.type {
             case "b": S_IFBLK
@@ -75,12 +78,23 @@ struct DeviceStep {
         try setPathMode(node.raw, mode)
     }
 
+    /// The file to mount a node over, empty where it is made: seldom does something have the name already.
+    private func makePlace(
+        for device: RuntimeSpec.Device, _ name: String, in directory: Int32, of root: borrowing ContainerRoot
+    ) throws(SystemError) -> OwnedDescriptor {
+        if try makeNodeEntry(name, mode: mode_t(S_IFREG) | 0o644, at: directory) {
+            let place = try Linux.open(in: directory, name, O_PATH | O_NOFOLLOW)
+            // By now somebody's link may have the name.
+            if try status(of: place.raw).kind == mode_t(S_IFREG) { return place }
+        }
+        return try root.file(device.path)
+    }
+
     /// Mounts the node the parent has made, or the host's own of the same path where that is the same device.
     private func bind(
-        _ device: RuntimeSpec.Device, _ mount: SharedDescriptor?, in root: borrowing ContainerRoot
+        _ device: RuntimeSpec.Device, _ mount: SharedDescriptor?, over place: Int32
     ) throws(SystemError) {
-        let place = try root.file(device.path)
-        if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place.raw) }
+        if let mount { return try MountTree(owning: mount.duplicate()).attach(over: place) }
         let tree = try MountTree(cloning: device.path, recursive: false)
         let there = try status(of: tree.raw)
         guard there.kind == mode_t(device.type == "b" ? S_IFBLK : S_IFCHR),
@@ -91,6 +105,6 @@ struct DeviceStep {
                 subject: "\(device.path): the host's is another device, and only root may make device nodes")
         }
         try tree.change(set: [.noSUID, .noExec])
-        try tree.attach(over: place.raw)
+        try tree.attach(over: place)
     }
 }
