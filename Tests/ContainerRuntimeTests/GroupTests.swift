@@ -119,6 +119,20 @@ struct GroupTests {
         #expect(bundle.leftNothing)
     }
 
+    @Test func whoHasBegunItForNothingIsReaped() throws {
+        defer { bundle.remove() }
+        // Else the helper would come to somebody else.
+        skiff_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        defer { skiff_prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }
+        let pid = try bundle.create("true") {
+            $0.annotations["org.example"] = "network"
+            $0.linux.namespaces.removeAll { $0.kind == .network }
+        }
+        #expect(try reapAnyChild() == nil)
+        #expect(try bundle.runtime("delete", "--force", bundle.id).code == 0)
+        _ = try waitForChild(pid)
+    }
+
     @Test(arguments: [true, false])
     func aLimitOfNamespacesIsSaidToBeMet(inUserNamespace: Bool) {
         let refused = ContainerLaunch.explain(

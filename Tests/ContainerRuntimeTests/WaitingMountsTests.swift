@@ -24,7 +24,8 @@ struct WaitingMountsTests {
         var waiting = try waiting(mounts, network: network, groups: groups)
         var turns: [WaitingMounts.Turn] = []
         for number in mounts.indices where turns.last != .behindThem {
-            turns.append(waiting.turn(of: number) { !links.contains($0) })
+            turns.append(
+                waiting.turn(of: number, isPlain: { !links.contains($0) }, isPlainSource: { !links.contains($0) }))
         }
         return turns
     }
@@ -33,7 +34,9 @@ struct WaitingMountsTests {
         let mounts = [Mount(destination: "/proc", type: "proc"), Self.sysfs, Self.cgroup, Self.shm]
         #expect(try turns(mounts) == [.now, .waits, .waits, .now])
         var waiting = try waiting(mounts)
-        for number in mounts.indices { _ = waiting.turn(of: number) { _ in true } }
+        for number in mounts.indices {
+            _ = waiting.turn(of: number, isPlain: { _ in true }, isPlainSource: { _ in true })
+        }
         #expect(waiting.end() == [1, 2] && waiting.isOver)
     }
 
@@ -69,6 +72,28 @@ struct WaitingMountsTests {
         #expect(try turns([Self.sysfs, hosts]) == [.waits, .now])
     }
 
+    @Test func aLinkToASourceKeepsTheOrder() throws {
+        let hosts = Mount(destination: "/there", type: "bind", source: "/hosts", options: ["bind"])
+        #expect(try turns([Self.sysfs, hosts], links: ["/hosts"]) == [.waits, .behindThem])
+        // By another name it may be the container's own.
+        #expect(try turns([Self.sysfs, hosts], links: ["/bundle/rootfs"]) == [.waits, .behindThem])
+        // It may lead to the process's own entry of procfs.
+        #expect(try turns([hosts], links: ["/hosts"]) == [.behindThem])
+        #expect(try turns([hosts], network: false, links: ["/hosts"]) == [.now])
+    }
+
+    @Test(arguments: ["nfsd", "rpc_pipefs", "nfs", "9p", "overlay"])
+    func whatMayBeOfTheNetworkIsMountedInIt(type: String) throws {
+        let mount = Mount(destination: "/there", type: type, source: "source")
+        #expect(try turns([mount]) == [.behindThem])
+        #expect(try turns([mount], network: false) == [.now])
+    }
+
+    @Test func theNetworkNamespaceIsNotBoundAheadOfTheContainersOwn() throws {
+        let bind = Mount(destination: "/there", type: "bind", source: "/proc/self/ns/net", options: ["bind"])
+        #expect(try turns([bind]) == [.behindThem])
+    }
+
     @Test func whatTheGroupsCountIsMadeInThem() throws {
         let copy = Mount(destination: "/etc", type: "tmpfs", options: ["tmpcopyup"])
         #expect(try turns([copy]) == [.behindThem])
@@ -78,7 +103,9 @@ struct WaitingMountsTests {
     @Test func devicesAreMadeMeanwhileWhereNothingThatWaitsIsNear() throws {
         func allows(_ mounts: [Mount], device: String = "/dev/null", links: [String] = []) throws -> Bool {
             var waiting = try waiting(mounts)
-            for number in mounts.indices { _ = waiting.turn(of: number) { _ in true } }
+            for number in mounts.indices {
+                _ = waiting.turn(of: number, isPlain: { _ in true }, isPlainSource: { _ in true })
+            }
             return waiting.allowsDevices([.init(type: "c", path: device, major: 1, minor: 3)]) { !links.contains($0) }
         }
         #expect(try allows([Self.sysfs]))

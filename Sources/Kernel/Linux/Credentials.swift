@@ -45,8 +45,13 @@ public func setCapabilities(
             permitted: UInt32(truncatingIfNeeded: permitted.rawValue >> shift),
             inheritable: UInt32(truncatingIfNeeded: inheritable.rawValue >> shift))
     }
-    let data = [half(0), half(32)]
-    try check("capset") { skiff_capset(&header, data) }
+    // Two, and no list: its type would be made at run time.
+    var data = (half(0), half(32))
+    try check("capset") {
+        withUnsafeBytes(of: &data) {
+            skiff_capset(&header, $0.assumingMemoryBound(to: __user_cap_data_struct.self).baseAddress)
+        }
+    }
 }
 
 /// The permitted set of this thread.
@@ -54,9 +59,13 @@ public func setCapabilities(
 /// C function: `capget`.
 public func permittedCapabilities() throws(SystemError) -> CapabilitySet {
     var header = __user_cap_header_struct(version: UInt32(_LINUX_CAPABILITY_VERSION_3), pid: 0)
-    var data = [__user_cap_data_struct(), __user_cap_data_struct()]
-    try check("capget") { skiff_capget(&header, &data) }
-    return CapabilitySet(rawValue: UInt64(data[0].permitted) | UInt64(data[1].permitted) << 32)
+    var data = (__user_cap_data_struct(), __user_cap_data_struct())
+    try check("capget") {
+        withUnsafeMutableBytes(of: &data) {
+            skiff_capget(&header, $0.assumingMemoryBound(to: __user_cap_data_struct.self).baseAddress)
+        }
+    }
+    return CapabilitySet(rawValue: UInt64(data.0.permitted) | UInt64(data.1.permitted) << 32)
 }
 
 /// Makes the ambient set exactly this.

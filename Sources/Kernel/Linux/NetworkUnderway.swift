@@ -63,6 +63,13 @@ public final class NetworkUnderway: Sendable {
         return NewNetwork(socket: socket)
     }
 
+    /// Lets go of one that nobody wants after all.
+    public func abandon() {
+        guard isBegun else { return }
+        _ = try? finish()
+        settle()
+    }
+
     /// Waits until the helper has ended, which it does by itself, and reaps it: for who ends without taking apart what it holds.
     public func settle() { if helper > 0 { _ = try? waitForChild(helper) } }
 }

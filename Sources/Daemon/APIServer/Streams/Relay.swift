@@ -23,6 +23,8 @@ struct Relay: Sendable {
     ///
     /// The output ends by another way, maybe first, and a client that has seen its end asks for the exit code at once.
     var ended: @Sendable () async -> Void = {}
+    /// How long that is waited for.
+    private static let patience = TimeAmount.seconds(10)
 
     /// - Parameter descriptor: the process's stream socket, taken over.
     func run(_ descriptor: Int32) async throws -> End {
@@ -51,11 +53,14 @@ struct Relay: Sendable {
                 }
                 group.addTask {
                     await carryOutput(inbound)
+                    // Who was cut off, since it did not read, has nothing to hear: the process goes on.
+                    let limit = connection.eventLoop.scheduleTask(in: Self.patience) { ending.cancel() }
                     await withTaskCancellationHandler {
                         await ending.value
                     } onCancel: {
                         ending.cancel()
                     }
+                    limit.cancel()
                     await connection.finish()
                     return nil
                 }

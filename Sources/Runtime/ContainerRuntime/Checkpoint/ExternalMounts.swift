@@ -44,7 +44,8 @@ struct ExternalMounts: Sendable, Equatable {
         }
         if spec.linux.namespace(.user) != nil {
             let own = spec.linux.devices
-            let devices = DeviceStep.standard.filter { device in !own.contains { $0.path == device.path } } + own
+            let standard = (0..<DeviceStep.standardCount).map(DeviceStep.standard)
+            let devices = standard.filter { device in !own.contains { $0.path == device.path } } + own
             wanted += devices.map { Wanted(destination: $0.path, source: $0.path, recursive: false) }
         }
         return wanted

@@ -110,7 +110,7 @@ public struct ContainerLaunch: Sendable {
         in cgroup: Cgroup, finish: (() throws(RuntimeFailure) -> Void)? = nil,
         meanwhile: (pid_t?) throws(RuntimeFailure) -> Void = { (_) throws(RuntimeFailure) in }
     ) throws(RuntimeFailure) -> RunningProcess {
-        var plan = try LaunchPlan(self), network = network
+        var plan = try LaunchPlan(self)
         let isLate = finish != nil && plan.allowsLateGroup
         // Where there is something to be done meanwhile, the process makes what it can by itself. What an ordinary user's
         // needs of the host's mounts it has rights to in its own mount namespace only.
@@ -159,8 +159,9 @@ public struct ContainerLaunch: Sendable {
         }
         let pidfd = PidFD(owning: OwnedDescriptor(owning: cloned.pidfd))
         try home.leave()
-        if !networkComes { network = NetworkUnderway() }
-        return try channel.follow(pid: cloned.pid, pidfd: pidfd, duties: duties, network: network) {
+        return try channel.follow(
+            pid: cloned.pid, pidfd: pidfd, duties: duties, network: networkComes ? network : NetworkUnderway()
+        ) {
             (hand) throws(RuntimeFailure) in
             guard isLate, let finish else { return }
             try finish()
@@ -169,6 +170,7 @@ public struct ContainerLaunch: Sendable {
             for file in membership.tasks { files.append(file.raw) }
             try withExtendedLifetime(membership) { () throws(RuntimeFailure) in try hand(files) }
         } meanwhile: { (pid) throws(RuntimeFailure) in
+            if !networkComes { network.abandon() }
             try meanwhile(passesOn || shared != nil ? nil : pid)
         }
     }

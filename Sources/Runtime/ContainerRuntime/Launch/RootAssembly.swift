@@ -26,18 +26,16 @@ extension ContainerChild {
         let mounts = mountStep(peer)
         var waiting = WaitingMounts(plan.mounts, network: networkComes, groups: joinsLate, rootfs: launch.rootfs)
         for number in plan.mounts.indices {
-            switch waiting.turn(of: number, isPlain: { root.isPlain($0) }) {
+            switch waiting.turn(of: number, isPlain: { root.isPlain($0) }, isPlainSource: isPlainOnHost) {
             case .waits: continue
             case .now: break
             case .behindThem: try catchUp(&waiting, mounts, in: root, &procfs, peer)
             }
             try perform(number, mounts, in: root, &procfs)
         }
-        if !waiting.allowsDevices(launch.spec.linux.devices, isPlain: { root.isPlain($0) }) {
-            try catchUp(&waiting, mounts, in: root, &procfs, peer)
-        }
-        try makeDevices(in: root)
+        let areEarly = try makeDevicesEarly(waiting, in: root)
         try catchUp(&waiting, mounts, in: root, &procfs, peer)
+        if !areEarly { try makeDevices(in: root) }
         if let procfs, !Procfs.isRoot(procfs) { throw RuntimeFailure(.mounts, "/proc is not a procfs") }
         return root
     }
@@ -52,7 +50,7 @@ extension ContainerChild {
         if joinsLate, plan.createsCgroupNamespace {
             try step(.namespaces) { () throws(SystemError) in try leave(.cgroup) }
         }
-        for number in waiting.end() { try perform(number, mounts, in: root, &procfs) }
+        for number in waiting.end() { try perform(Int(number), mounts, in: root, &procfs) }
     }
 
     private func perform(
@@ -67,14 +65,34 @@ extension ContainerChild {
         if let opened { procfs = opened }
     }
 
+    /// Makes the devices ahead of what waits for the parent, where nothing speaks against it.
+    ///
+    /// - Returns: whether they are made.
+    private func makeDevicesEarly(
+        _ waiting: WaitingMounts, in root: borrowing ContainerRoot
+    ) throws(RuntimeFailure) -> Bool {
+        guard !waiting.isOver,
+            waiting.allowsDevices(launch.spec.linux.devices, isPlain: { root.isPlain($0) })
+        else { return false }
+        do throws(RuntimeFailure) {
+            try makeDevices(in: root)
+            return true
+        } catch {
+            // The caller's group may not allow what the container's own does.
+            guard joinsLate, !bindsDevices, error.errno == EPERM else { throw error }
+            return false
+        }
+    }
+
+    private var bindsDevices: Bool { plan.mappings != nil || joined.user != nil || isInUserNamespace() }
+
     private func makeDevices(in root: borrowing ContainerRoot) throws(RuntimeFailure) {
         // /dev as a bind of the host's is left as it is.
         if plan.mounts.contains(where: { $0.destination == "/dev" && $0.kind.isBind }) { return }
         let before = umask(0)
         defer { _ = umask(before) }
-        let bindsFromHost = plan.mappings != nil || joined.user != nil || isInUserNamespace()
         do throws(SystemError) {
-            try DeviceStep(bindsFromHost: bindsFromHost, prepared: devices).perform(
+            try DeviceStep(bindsFromHost: bindsDevices, prepared: devices).perform(
                 launch.spec.linux.devices, in: root)
         } catch { throw RuntimeFailure(.devices, error) }
     }

@@ -12,25 +12,30 @@ struct UserMappings: Sendable, Equatable {
 
     /// - Parameter member: what the mappings belong to, for the message.
     init(uid: [RuntimeSpec.IDMapping], gid: [RuntimeSpec.IDMapping], of member: String) throws(RuntimeFailure) {
-        for (name, mappings) in [("uidMappings", uid), ("gidMappings", gid)] {
-            guard !mappings.isEmpty else {
-                throw RuntimeFailure(.specification, "\(member).\(name): missing or empty")
-            }
-            // The kernel's own bound (user_namespaces(7)); a text for more would not be taken either (CVE-2021-43784).
-            guard mappings.count <= 340 else {
-                throw RuntimeFailure(.specification, "\(member).\(name): \(mappings.count) ranges, 340 are allowed")
-            }
-            for mapping in mappings {
-                let last = max(UInt64(mapping.container), UInt64(mapping.host)) + UInt64(mapping.size)
-                guard mapping.size > 0, last <= UInt64(UInt32.max) else {
-                    throw RuntimeFailure(
-                        .specification,
-                        "\(member).\(name): \(mapping.container) \(mapping.host) \(mapping.size) is not a range of ids")
-                }
-            }
-        }
+        try Self.check(uid, "\(member).uidMappings")
+        try Self.check(gid, "\(member).gidMappings")
         self.uid = uid
         self.gid = gid
+    }
+
+    private static func check(
+        _ mappings: [RuntimeSpec.IDMapping], _ name: @autoclosure () -> String
+    ) throws(RuntimeFailure) {
+        guard !mappings.isEmpty else {
+            throw RuntimeFailure(.specification, "\(name()): missing or empty")
+        }
+        // The kernel's own bound (user_namespaces(7)); a text for more would not be taken either (CVE-2021-43784).
+        guard mappings.count <= 340 else {
+            throw RuntimeFailure(.specification, "\(name()): \(mappings.count) ranges, 340 are allowed")
+        }
+        for mapping in mappings {
+            let last = max(UInt64(mapping.container), UInt64(mapping.host)) + UInt64(mapping.size)
+            guard mapping.size > 0, last <= UInt64(UInt32.max) else {
+                throw RuntimeFailure(
+                    .specification,
+                    "\(name()): \(mapping.container) \(mapping.host) \(mapping.size) is not a range of ids")
+            }
+        }
     }
 
     /// Who sets the container up: its root, or the user it is for where root is not mapped.
@@ -91,7 +96,10 @@ struct UserMappings: Sendable, Equatable {
     }
 
     private static func text(_ mappings: [RuntimeSpec.IDMapping]) -> String {
-        mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
+        var text = ""
+        // Not joined: what that needs to know of lists is put together at run time, while the child waits.
+        for mapping in mappings { text += "\(mapping.container) \(mapping.host) \(mapping.size)\n" }
+        return text
     }
 
     private static func help(_ program: String, _ pid: pid_t, _ mappings: [RuntimeSpec.IDMapping])

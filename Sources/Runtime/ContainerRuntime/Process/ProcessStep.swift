@@ -117,8 +117,10 @@ struct ProcessStep {
             throw RuntimeFailure(.workingDirectory, error)
         }
         // A directory outside the root has no path that getcwd can tell (CVE-2024-21626).
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil, buffer[0] == CChar(UInt8(ascii: "/")) else {
+        let isInside = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
+            getcwd($0.baseAddress, $0.count) != nil && $0[0] == CChar(UInt8(ascii: "/"))
+        }
+        guard isInside else {
             throw RuntimeFailure(
                 .workingDirectory, "working directory \(process.directory) is outside the container", errno: ENOENT)
         }

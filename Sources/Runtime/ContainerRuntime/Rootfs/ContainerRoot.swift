@@ -126,6 +126,14 @@ struct ContainerRoot: ~Copyable {
     }
 }
 
+/// Whether no link is on the way to a path of this process's own root, as far as that is there.
+func isPlainOnHost(_ path: String) -> Bool {
+    do {
+        _ = try Linux.open(in: Directory.working, path, O_PATH, resolve: [.noMagicLinks, .noSymlinks])
+        return true
+    } catch { return error.errno == ENOENT }
+}
+
 extension OwnedDescriptor {
     /// The descriptor itself, once it is shown to be the same file as another.
     fileprivate consuming func verified(sameAs other: Int32) throws(SystemError) -> OwnedDescriptor {

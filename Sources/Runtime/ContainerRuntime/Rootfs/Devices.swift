@@ -11,25 +11,37 @@ struct DeviceStep {
     /// Those the parent has made for it.
     var prepared: PreparedDevices?
 
-    static let standard: [RuntimeSpec.Device] = [
-        RuntimeSpec.Device(type: "c", path: "/dev/null", major: 1, minor: 3, mode: 0o666),
-        RuntimeSpec.Device(type: "c", path: "/dev/zero", major: 1, minor: 5, mode: 0o666),
-        RuntimeSpec.Device(type: "c", path: "/dev/full", major: 1, minor: 7, mode: 0o666),
-        RuntimeSpec.Device(type: "c", path: "/dev/random", major: 1, minor: 8, mode: 0o666),
-        RuntimeSpec.Device(type: "c", path: "/dev/urandom", major: 1, minor: 9, mode: 0o666),
-        RuntimeSpec.Device(type: "c", path: "/dev/tty", major: 5, minor: 0, mode: 0o666),
-    ]
+    /// How many devices every container has, and each by its number: the kind of list they would be is not made at run time.
+    static let standardCount = 6
+
+    static func standard(_ number: Int) -> RuntimeSpec.Device {
+        func device(_ name: String, _ major: Int64, _ minor: Int64) -> RuntimeSpec.Device {
+            RuntimeSpec.Device(type: "c", path: "/dev/" + name, major: major, minor: minor, mode: 0o666)
+        }
+        return switch number {
+        case 0: device("null", 1, 3)
+        case 1: device("zero", 1, 5)
+        case 2: device("full", 1, 7)
+        case 3: device("random", 1, 8)
+        case 4: device("urandom", 1, 9)
+        default: device("tty", 5, 0)
+        }
+    }
 
     func perform(_ devices: [RuntimeSpec.Device], in root: borrowing ContainerRoot) throws(SystemError) {
         // Where /dev is the host's own, mounted in whole, nothing is made in it.
-        let wanted = Self.standard.filter { device in !devices.contains { $0.path == device.path } } + devices
         let dev = try root.directory("/dev")
         let mounts = try prepared?.mounts(over: dev.raw) ?? [:]
-        for device in wanted { try make(device, mounts[device.path], in: root, dev: dev.raw) }
-        for (name, target) in [
-            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
-            ("stderr", "/proc/self/fd/2"),
-        ] { try link(name, to: target, in: dev.raw) }
+        for number in 0..<Self.standardCount {
+            let device = Self.standard(number)
+            if devices.contains(where: { $0.path == device.path }) { continue }
+            try make(device, mounts[device.path], in: root, dev: dev.raw)
+        }
+        for device in devices { try make(device, mounts[device.path], in: root, dev: dev.raw) }
+        try link("fd", to: "/proc/self/fd", in: dev.raw)
+        try link("stdin", to: "/proc/self/fd/0", in: dev.raw)
+        try link("stdout", to: "/proc/self/fd/1", in: dev.raw)
+        try link("stderr", to: "/proc/self/fd/2", in: dev.raw)
         if exists("/proc/kcore") { try link("core", to: "/proc/kcore", in: dev.raw) }
         if (try? Linux.open(in: dev.raw, "pts/ptmx", O_PATH)) != nil {
             if exists("ptmx", at: dev.raw) { try? unlink("ptmx", at: dev.raw) }

@@ -121,8 +121,18 @@ struct PlannedMount: Sendable, Equatable {
         }
     }
 
-    /// Whether it shows the network namespace it is made in.
+    /// Whether it shows the network namespace it is made in, and nothing else that it would have to come first for.
     var showsNetwork: Bool { if case .fileSystem(type: "sysfs", _) = kind { true } else { false } }
+
+    /// Whether it is the same in whichever network namespace it is made: file systems of the network and of its servers are not,
+    /// nor is what procfs has of the process that asks.
+    var ignoresNetwork: Bool {
+        switch kind {
+        case .fileSystem(let type, _): ["proc", "tmpfs", "devpts", "mqueue"].contains(type)
+        case .bind(let source, _): !WaitingMounts.areNear(source, "/proc")
+        case .cgroup, .change: true
+        }
+    }
 
     /// Whether it is a read-only tmpfs, which has to hold the places of other mounts before it is one.
     var becomesReadOnlyLate: Bool {

@@ -13,9 +13,13 @@ internal import OCI
 /// was refused the child opens, which has the right in its own namespace and is still the user.
 final class PreparedSources {
     /// What was opened for the mount at a place of the list.
-    private struct Opened: Sendable {
+    ///
+    /// A class: Swift has one kind of list for all of them, and makes one at run time for each structure.
+    private final class Opened: Sendable {
         let number: Int
         let descriptor: SharedDescriptor
+
+        init(number: Int, descriptor: SharedDescriptor) { (self.number, self.descriptor) = (number, descriptor) }
     }
 
     private var trees: [Opened] = []

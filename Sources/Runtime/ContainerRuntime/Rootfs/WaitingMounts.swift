@@ -18,7 +18,8 @@ struct WaitingMounts {
     private let groups: Bool
     /// Where the root file system lies on the host: a bind of something in it shows what is mounted there.
     private let place: String
-    private var numbers: [Int] = []
+    /// Of this type, which is there for descriptors anyway: one more kind of list would be made at run time.
+    private var numbers: [Int32] = []
     /// Whether there is nothing to wait for any more.
     private(set) var isOver: Bool
 
@@ -35,20 +36,29 @@ struct WaitingMounts {
 
     /// When one of the list, each asked for in its order, is made.
     ///
-    /// - Parameter isPlain: whether no link is on the way to a place in the container.
-    mutating func turn(of number: Int, isPlain: (String) -> Bool) -> Turn {
+    /// - Parameters:
+    ///   - isPlain: whether no link is on the way to a place in the container.
+    ///   - isPlainSource: the same on the host.
+    mutating func turn(
+        of number: Int, isPlain: (String) -> Bool, isPlainSource: (String) -> Bool
+    ) -> Turn {
         if isOver { return .now }
         let mount = mounts[number]
         let isNear = isNear(mount.destination)
         if mount.kind == .cgroup ? groups : mount.showsNetwork && (network || isNear) {
             guard isNear || isPlain(mount.destination) else { return .behindThem }
-            numbers.append(number)
+            numbers.append(Int32(number))
             return .waits
         }
         // What is copied is counted by the groups, and who maps owners expects another answer of the parent's than theirs.
         if isNear || mount.copiesUp && groups || mount.ownerMapping != nil { return .behindThem }
+        if network, !mount.ignoresNetwork { return .behindThem }
+        if case .bind(let source, _) = mount.kind {
+            // A link may lead into procfs, or to what the container's own files are known by.
+            if network || !numbers.isEmpty, !isPlainSource(source) { return .behindThem }
+            if !numbers.isEmpty, Self.areNear(source, place) || !isPlainSource(place) { return .behindThem }
+        }
         if numbers.isEmpty { return .now }
-        if case .bind(let source, _) = mount.kind, Self.areNear(source, place) { return .behindThem }
         return isPlain(mount.destination) ? .now : .behindThem
     }
 
@@ -61,13 +71,13 @@ struct WaitingMounts {
     /// What was waited for is there.
     ///
     /// - Returns: the mounts that can be made now, by their places in the list.
-    mutating func end() -> [Int] {
+    mutating func end() -> [Int32] {
         isOver = true
         return numbers
     }
 
     private func isNear(_ path: String) -> Bool {
-        numbers.contains { Self.areNear(mounts[$0].destination, path) }
+        numbers.contains { Self.areNear(mounts[Int($0)].destination, path) }
     }
 
     /// Whether one path is the other, or below it, as far as names tell.
