@@ -98,6 +98,30 @@ struct GroupTests {
         #expect(result.code == 0 && !result.lines.isEmpty, "\(result.errors)")
     }
 
+    private static var devices: String? { (try? CgroupLayout.detect())?.mountPoint(of: "devices") }
+
+    /// What the caller may not do the container's own group allows.
+    @Test(.enabled(if: devices != nil, "there is no v1 group of devices"))
+    func devicesAreMadeByWhoMayMakeNoneItself() throws {
+        defer { bundle.remove() }
+        let caller = try #require(Self.devices) + "/skiff-\(bundle.id)-caller"
+        try makeDirectory(caller)
+        defer { try? ContainerRuntime.removeGroup(caller) }
+        for (file, rule) in [("deny", "a"), ("allow", "c *:* rw"), ("allow", "b *:* rw")] {
+            try writeControl("\(caller)/devices.\(file)", rule)
+        }
+        try bundle.write(command: ["sh", "-c", "echo made >/dev/null; stat -c %t:%T /dev/null"])
+        let script =
+            "echo 0 >'\(caller)/tasks' && exec \"$0\" --root '\(bundle.path)/state' run -b '\(bundle.path)' \(bundle.id)"
+        let output = bundle.path + "/result"
+        let file = try open(output, O_WRONLY | O_CREAT, mode: 0o600)
+        let runtime = try Spawn(
+            "/bin/sh", arguments: ["sh", "-c", script, Bundle.program()], descriptors: [(file.raw, 1), (file.raw, 2)]
+        ).start()
+        let end = try waitForChild(runtime), text = try readText(output)
+        #expect(end == .exited(0) && text == "1:3\n", "\(text)")
+    }
+
     @Test func aNetworkOfItsOwnHasLoopbackUp() throws {
         defer { bundle.remove() }
         let result = try bundle.run("readlink /proc/self/ns/net; ip addr show dev lo")

@@ -24,7 +24,7 @@ struct ShimEndTests {
                     $0.attachments = [attachment]
                     $0.input = .open
                 })
-            let shim = try ShimTests.shim(of: task)
+            let shim = try PidFD(ShimTests.shim(of: task))
             let peer = Peer(stream)
             #expect(try await peer.read(until: "ready\n") == "ready\n")
             try peer.write(String(repeating: "x", count: 128 << 10))
@@ -34,13 +34,10 @@ struct ShimEndTests {
             #expect(await task.exit.code == 0)
             await task.collect()
             shutDown(peer.socket.raw, reading: true, writing: true)
-            // Gone, or waiting to be reaped by whoever inherited it.
-            let hasEnded = try await comesTrue {
-                ((try? readText("/proc/\(shim)/status")) ?? "State:\tZ").contains("State:\tZ")
-            }
+            let hasEnded = try await onThread { try poll([(shim.raw, Int16(POLLIN))], timeout: 180_000)[0] != 0 }
             #expect(hasEnded)
             // Nobody else would end it.
-            if !hasEnded { try sendSignal(SIGKILL, to: shim) }
+            if !hasEnded { try shim.send(SIGKILL) }
         }
     }
 

@@ -163,7 +163,7 @@ public struct ContainerLaunch: Sendable {
             pid: cloned.pid, pidfd: pidfd, duties: duties, network: networkComes ? network : NetworkUnderway()
         ) {
             (hand) throws(RuntimeFailure) in
-            guard isLate, let finish else { return }
+            guard isLate, let finish else { return networkComes ? try hand([]) : () }
             try finish()
             let membership = try step(.cgroup) { () throws(SystemError) in try cgroup.membership() }
             var files: [Int32] = []

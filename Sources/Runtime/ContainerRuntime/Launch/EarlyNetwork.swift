@@ -15,12 +15,10 @@ extension ContainerLaunch {
     static func seemsToOwnNetwork(_ text: [UInt8]) -> Bool {
         text.withUnsafeBytes { text in
             guard let network = find("\"network\"", in: text[...]) else { return false }
-            // The rest of its object: in front of the name is only what kind of thing it names.
-            let rest = text[network.upperBound...].prefix { $0 != UInt8(ascii: "}") }
-            if find("\"path\"", in: rest) != nil { return false }
-            let before = text[..<network.lowerBound].suffix(
-                from: text[..<network.lowerBound].lastIndex(of: UInt8(ascii: "{")) ?? 0)
-            if find("\"path\"", in: before) != nil { return false }
+            // The object it is in, which has none of its own within.
+            let start = text[..<network.lowerBound].lastIndex(of: UInt8(ascii: "{")) ?? text.startIndex
+            let end = text[network.upperBound...].firstIndex(of: UInt8(ascii: "}")) ?? text.endIndex
+            if find("\"path\"", in: text[start..<end]) != nil { return false }
             var at = text.startIndex
             while let user = find("\"user\"", in: text[at...]) {
                 at = user.upperBound

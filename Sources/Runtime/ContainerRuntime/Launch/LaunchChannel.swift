@@ -35,6 +35,11 @@ struct LaunchChannel: ~Copyable {
     var parentEnd: Int32 { ours.raw }
 
     /// The parent's side of the exchange: does its duties, until the child is at the gate or has become the program.
+    ///
+    /// - Parameters:
+    ///   - network: the child's network namespace, where it was begun elsewhere.
+    ///   - finishGroup: makes what else the child waits for, and calls `hand` with the files by which it joins its groups; not
+    ///     where the child waits for nothing.
     consuming func follow(
         pid: pid_t, pidfd: consuming PidFD, duties: LaunchDuties, network: NetworkUnderway = NetworkUnderway(),
         finishGroup: (_ hand: ([Int32]) throws(RuntimeFailure) -> Void) throws(RuntimeFailure) -> Void = {
@@ -56,7 +61,7 @@ struct LaunchChannel: ~Copyable {
                 try Self.letGo(ours.raw)
             }
             if duties.isApart { ProcessorSet.keepApart(pid) }
-            try Self.finish(network, finishGroup, for: ours.raw)
+            try finishGroup { (files) throws(RuntimeFailure) in try Self.hand(files, network, to: ours.raw) }
             try meanwhile(pid)
             var isLast = false
             var listener: SharedDescriptor?
@@ -178,20 +183,7 @@ struct LaunchChannel: ~Copyable {
         try step(.namespaces) { () throws(SystemError) in try sendMessage(socket, go) }
     }
 
-    /// Finishes what the child waits for, and hands it over.
-    private static func finish(
-        _ network: NetworkUnderway,
-        _ finishGroup: (_ hand: ([Int32]) throws(RuntimeFailure) -> Void) throws(RuntimeFailure) -> Void,
-        for child: Int32
-    ) throws(RuntimeFailure) {
-        var isHanded = false
-        try finishGroup { (files) throws(RuntimeFailure) in
-            isHanded = true
-            try hand(files, network, to: child)
-        }
-        if network.isBegun, !isHanded { try hand([], network, to: child) }
-    }
-
+    /// Hands over what the child waits for, its network namespace as soon as that is there.
     private static func hand(
         _ files: [Int32], _ network: NetworkUnderway, to child: Int32
     ) throws(RuntimeFailure) {
