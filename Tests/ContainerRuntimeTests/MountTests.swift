@@ -62,6 +62,17 @@ struct MountTests {
         #expect(try #require(line(result.output, "/sys/kernel")).contains("above"))
     }
 
+    @Test func whatIsBoundOfTheProcessItselfIsTheContainersOwn() throws {
+        defer { bundle.remove() }
+        let result = try bundle.run(
+            "stat -L -c %i /there /proc/self/ns/net",
+            mounts: [
+                RuntimeSpec.Mount(
+                    destination: "/there", type: "bind", source: "/proc/self/ns/net", options: ["bind"])
+            ])
+        #expect(result.lines.count == 2 && result.lines.first == result.lines.last, "\(result.output) \(result.errors)")
+    }
+
     @Test func aMountIsChangedWhereItIs() throws {
         defer { bundle.remove() }
         let result = try bundle.run(
