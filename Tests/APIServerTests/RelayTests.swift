@@ -65,6 +65,16 @@ import Testing
         #expect(end == .outputEnded)
     }
 
+    @Test(.timeLimit(.minutes(3))) func aClientThatWasCutOffIsToldWithoutAnEnd() async throws {
+        let (rest, end) = try await withRelay(ended: Self.never, patience: .zero) { client, process in
+            try writeAll(process, "out")
+            shutDown(process, reading: true, writing: true)
+            return try readAll(client)
+        }
+        #expect(String(decoding: rest, as: UTF8.self).hasSuffix("out"))
+        #expect(end == .outputEnded)
+    }
+
     /// Returns when its task is called off.
     @Sendable private static func never() async {
         let never = AsyncStream.makeStream(of: Void.self)
@@ -95,7 +105,7 @@ private func read(_ descriptor: Int32, until end: String) throws {
 ///
 /// - Returns: what `body` made, and how the relay ended once the server had no connection any more.
 private func withRelay<Value: Sendable>(
-    tty: Bool = false, ended: @escaping @Sendable () async -> Void,
+    tty: Bool = false, ended: @escaping @Sendable () async -> Void, patience: TimeAmount = .minutes(3),
     _ body: @escaping @Sendable (_ client: Int32, _ process: Int32) throws -> Value
 ) async throws -> (made: Value, end: Relay.End?) {
     let name = "skiff-relay-\(UInt32.random(in: 0...UInt32.max)).sock"
@@ -107,7 +117,7 @@ private func withRelay<Value: Sendable>(
     let responder = RelayResponder { connection in
         let relay = Relay(
             connection: connection, forwardsInput: true, endsWithInput: tty,
-            detachKeys: tty ? DetachSequence.standard : nil, ended: ended)
+            detachKeys: tty ? DetachSequence.standard : nil, ended: ended, patience: patience)
         let how = try await relay.run(near)
         end.withLock { $0 = how }
     }

@@ -24,7 +24,7 @@ struct Relay: Sendable {
     /// The output ends by another way, maybe first, and a client that has seen its end asks for the exit code at once.
     var ended: @Sendable () async -> Void = {}
     /// How long that is waited for.
-    private static let patience = TimeAmount.seconds(10)
+    var patience = TimeAmount.seconds(10)
 
     /// - Parameter descriptor: the process's stream socket, taken over.
     func run(_ descriptor: Int32) async throws -> End {
@@ -54,7 +54,7 @@ struct Relay: Sendable {
                 group.addTask {
                     await carryOutput(inbound)
                     // Who was cut off, since it did not read, has nothing to hear: the process goes on.
-                    let limit = connection.eventLoop.scheduleTask(in: Self.patience) { ending.cancel() }
+                    let limit = connection.eventLoop.scheduleTask(in: patience) { ending.cancel() }
                     await withTaskCancellationHandler {
                         await ending.value
                     } onCancel: {
